@@ -1,11 +1,30 @@
 import { defineConfig } from 'vitest/config'
 
+/** `unit`: beside the sources and the fuzzing, unisolated in threads. `conformance`: real clients, real processes. */
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts'],
-    isolate: false,
-    pool: 'threads',
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'fuzz/**/*.test.ts'],
+          isolate: false,
+          pool: 'threads',
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'conformance',
+          include: ['conformance/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 })

@@ -39,7 +39,7 @@ export const walls: Readonly<Record<string, readonly string[]>> = {
     'agent',
     'advisor',
   ],
-  cli: ['base', 'client', 'compiler', 'network', 'server'],
+  cli: ['base', 'client', 'compiler', 'tasks', 'network', 'server'],
 }
 
 /** Rooms made of many small tools: their files may be imported one by one. */

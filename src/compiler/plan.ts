@@ -14,6 +14,8 @@ export interface Plan {
   readonly resources: PlanResources
   readonly variables: readonly VariableDeclaration[]
   readonly lockBehavior?: 'sequential' | 'runLatest'
+  /** The template that the pipeline extends, for checks that require one. */
+  readonly extends?: { readonly template: string; readonly repository: string }
   /** In document order; never empty. A pipeline without stages has one, named `__default`. */
   readonly stages: readonly PlanStage[]
 }
@@ -83,6 +85,10 @@ export interface PlanStage {
   readonly lockBehavior?: 'sequential' | 'runLatest'
   readonly trigger: 'automatic' | 'manual'
   readonly isSkippable: boolean
+  /** The path under which a portal shows stages together, for example `prod/eu`. */
+  readonly group?: string
+  /** Kinds of checks that the stage itself asks for. */
+  readonly checks?: readonly string[]
   readonly pool?: PlanPool
   readonly jobs: readonly PlanJob[]
   readonly place: Place
@@ -93,6 +99,8 @@ export interface PlanPool {
   readonly name?: string
   readonly vmImage?: string
   readonly demands: readonly string[]
+  /** Keys of a pool mapping that the language does not name; pools of other kinds read them. */
+  readonly properties?: { readonly [name: string]: unknown }
 }
 
 export interface PlanJob {

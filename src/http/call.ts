@@ -23,6 +23,8 @@ export interface Call<Params = Readonly<Record<string, string | undefined>>> {
   /** A GUID, answered as `x-ms-request-id`. */
   readonly requestId: string
   readonly receivedAtMs: number
+  /** What the service itself remembers of the call between opening it and answering it. */
+  memo?: unknown
   /** The body, unread. */
   readonly stream: Readable
   /** The whole body. @throws Fault `BodyTooLarge` */
@@ -34,17 +36,40 @@ export interface Call<Params = Readonly<Record<string, string | undefined>>> {
 /** Bodies larger than this are refused unless an operation reads the stream itself. */
 export const BODY_LIMIT_BYTES = 4 * 1024 * 1024
 
-export async function readAll(stream: Readable, limitBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let sizeBytes = 0
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.length
-    if (sizeBytes > limitBytes) {
-      throw new Fault('BodyTooLarge', `The request body is larger than ${limitBytes} bytes.`)
+/** What is not read here is discarded, so that a refusal still reaches the sender. */
+export function readAll(stream: Readable, limitBytes: number): Promise<Buffer> {
+  if (stream.readableEnded) return Promise.resolve(Buffer.alloc(0))
+  return new Promise((resolve, reject) => {
+    if (stream.destroyed) throw senderGone()
+    const chunks: Buffer[] = []
+    let sizeBytes = 0
+    const onData = (chunk: Buffer) => {
+      sizeBytes += chunk.length
+      if (sizeBytes <= limitBytes) {
+        chunks.push(chunk)
+        return
+      }
+      stream.off('data', onData).resume()
+      reject(new Fault('BodyTooLarge', `The request body is larger than ${limitBytes} bytes.`))
     }
-    chunks.push(chunk)
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
+    stream.on('data', onData)
+    stream.once('end', () =>
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)),
+    )
+    stream.once('error', () => reject(senderGone()))
+    stream.once('close', () => {
+      if (!stream.readableEnded) reject(senderGone())
+    })
+  })
+}
+
+function senderGone(): Fault<'SenderGone'> {
+  return new Fault('SenderGone', 'The sender went away in the middle of a body.')
+}
+
+/** True for a body that was cut off: nobody waits for the answer, and it is no defect of ours. */
+export function isSenderGone(thrown: unknown): boolean {
+  return thrown instanceof Fault && thrown.code === 'SenderGone'
 }
 
 export async function readJsonBody(stream: Readable, limitBytes: number): Promise<unknown> {

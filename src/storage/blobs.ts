@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { Fault } from '../base/fault.ts'
@@ -104,20 +105,17 @@ async function readSealed(
   sealer: ScopeSealer,
   key: string,
 ): Promise<Readable | undefined> {
-  const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
+  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
-  return handle
-    ? Readable.from(openPieces(handle.createReadStream(), sealer, key), { objectMode: false })
-    : undefined
+  return found && Readable.from(openPieces(file, sealer, key), { objectMode: false })
 }
 
-async function* openPieces(
-  source: Readable,
-  sealer: ScopeSealer,
-  key: string,
-): AsyncGenerator<Buffer> {
+/** The file is opened by the first read: a stream that nobody reads, or ends, holds nothing open. */
+async function* openPieces(file: string, sealer: ScopeSealer, key: string): AsyncGenerator<Buffer> {
+  // A stream of its own descriptor: a `FileHandle` that is left behind ends the whole process.
+  const source: Readable = createReadStream(file)
   let buffered: Buffer = Buffer.alloc(0)
   let index = 0
   let ended = false

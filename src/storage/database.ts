@@ -1,5 +1,7 @@
-import { type Compilable, Kysely } from 'kysely'
+import { closeSync, openSync } from 'node:fs'
+import type { Compilable, Kysely } from 'kysely'
 import { Fault } from '../base/fault.ts'
+import { kysely } from './kysely.ts'
 import { SqliteConnection, sqliteDialect } from './sqlite-driver.ts'
 
 /**
@@ -59,18 +61,26 @@ const GROUP_LIMIT = 256
  */
 export function openSqlite<Tables>(
   file: string,
-  options: { readonly busyTimeoutMs?: number } = {},
+  options: { readonly busyTimeoutMs?: number; readonly writesPerCommit?: number } = {},
 ): Database<Tables> {
   const busyTimeoutMs = options.busyTimeoutMs ?? 10_000
   const writer = openConnection(file, busyTimeoutMs)
   const reader = file === ':memory:' ? writer : openConnection(file, busyTimeoutMs)
-  return new SqliteDatabase(writer, reader) as unknown as Database<Tables>
+  return new SqliteDatabase(
+    writer,
+    reader,
+    options.writesPerCommit ?? GROUP_LIMIT,
+  ) as unknown as Database<Tables>
 }
 
 function openConnection(file: string, busyTimeoutMs: number): SqliteConnection {
   try {
+    // SQLite gives its companion files the mode of the database file.
+    if (file !== ':memory:') closeSync(openSync(file, 'a', 0o600))
     const connection = new SqliteConnection(file, busyTimeoutMs)
     connection.raw.exec('pragma journal_mode = wal; pragma synchronous = full')
+    // Pages that change often are copied into the file less often: 16 MiB of log instead of 4.
+    connection.raw.exec('pragma wal_autocheckpoint = 4000; pragma cache_size = -16384')
     return connection
   } catch (error) {
     throw new Fault(
@@ -81,10 +91,11 @@ function openConnection(file: string, busyTimeoutMs: number): SqliteConnection {
 }
 
 class SqliteDatabase implements Database<unknown> {
-  readonly query: Kysely<unknown>
+  #query: Kysely<unknown> | undefined
   readonly #writer: SqliteConnection
   readonly #reader: SqliteConnection
   readonly #transaction: Transaction<unknown>
+  readonly #groupLimit: number
   #waiting: Waiting[] = []
   #draining: Promise<void> | undefined
   #inTransaction = false
@@ -93,17 +104,26 @@ class SqliteDatabase implements Database<unknown> {
   #markIsFresh = false
   #closed = false
 
-  constructor(writer: SqliteConnection, reader: SqliteConnection) {
+  constructor(writer: SqliteConnection, reader: SqliteConnection, groupLimit: number) {
+    this.#groupLimit = groupLimit
     this.#writer = writer
     this.#reader = reader
-    this.query = new Kysely<unknown>({ dialect: sqliteDialect(reader) })
+    let query: Kysely<unknown> | undefined
     this.#transaction = {
-      query: new Kysely<unknown>({ dialect: sqliteDialect(writer) }),
+      get query() {
+        query ??= openBuilder(writer)
+        return query
+      },
       all: <P, Row>(statement: Statement<P, Row>, parameters: P) =>
         writer.all(statement.sql, statement.bind(parameters)) as Row[],
       run: (statement, parameters) => writer.change(statement.sql, statement.bind(parameters)),
     }
     this.#dataVersion = this.#readDataVersion()
+  }
+
+  get query(): Kysely<unknown> {
+    this.#query ??= openBuilder(this.#reader)
+    return this.#query
   }
 
   all<P, Row>(statement: Statement<P, Row>, parameters: P): Row[] {
@@ -149,7 +169,7 @@ class SqliteDatabase implements Database<unknown> {
     while (this.#waiting.length > 0) {
       // One turn lets every request of this turn join the commit.
       await new Promise<void>((resolve) => setImmediate(resolve))
-      await this.#commitGroup(this.#waiting.splice(0, GROUP_LIMIT))
+      await this.#commitGroup(this.#waiting.splice(0, this.#groupLimit))
     }
     this.#draining = undefined
   }
@@ -178,9 +198,11 @@ class SqliteDatabase implements Database<unknown> {
       this.#writer.change('release one', [])
       return () => waiting.resolve(result as never)
     } catch (error) {
+      // A full disk makes SQLite roll back all of the group by itself.
+      if (!this.#writer.raw.isTransaction) throw error
       this.#writer.change('rollback to one', [])
       this.#writer.change('release one', [])
-      return () => waiting.reject(error)
+      return () => waiting.reject(toStorageFault(error))
     }
   }
 }
@@ -206,8 +228,8 @@ class Parameter {
 }
 
 /**
- * Compiles a query once. `build` gets a function that stands for a named parameter; use it wherever
- * a value would be.
+ * A query that is compiled once, when it is first used. `build` gets a function that stands for a
+ * named parameter; use it wherever a value would be.
  */
 export function statement<Tables, Parameters, Row = never>(
   build: (
@@ -215,23 +237,43 @@ export function statement<Tables, Parameters, Row = never>(
     parameter: <T>(name: keyof Parameters & string) => T,
   ) => Compilable,
 ): Statement<Parameters, Row> {
-  const compiled = build(
-    compiler as Kysely<Tables>,
-    <T>(name: string) => new Parameter(name) as T,
-  ).compile()
-  const places = compiled.parameters.map((value) =>
-    value instanceof Parameter ? { name: value.name } : { value },
+  return new BuiltStatement<Parameters, Row>((compiler) =>
+    build(compiler as Kysely<Tables>, <T>(name: string) => new Parameter(name) as T),
   )
-  return {
-    sql: compiled.sql,
-    bind: (parameters) =>
-      places.map((place) =>
-        'name' in place ? (parameters as Record<string, unknown>)[place.name] : place.value,
-      ),
+}
+
+class BuiltStatement<Parameters, Row> implements Statement<Parameters, Row> {
+  readonly row?: Row
+  readonly #build: (compiler: Kysely<unknown>) => Compilable
+  #sql: string | undefined
+  #places: readonly unknown[] = []
+
+  constructor(build: (compiler: Kysely<unknown>) => Compilable) {
+    this.#build = build
+  }
+
+  get sql(): string {
+    return this.#sql ?? this.#compile()
+  }
+
+  bind(parameters: Parameters): readonly unknown[] {
+    if (this.#sql === undefined) this.#compile()
+    return this.#places.map((place) =>
+      place instanceof Parameter ? (parameters as Record<string, unknown>)[place.name] : place,
+    )
+  }
+
+  #compile(): string {
+    // It builds SQL text only, and has no connection.
+    const compiler = openBuilder(undefined as unknown as SqliteConnection)
+    const { sql, parameters } = this.#build(compiler).compile()
+    this.#places = parameters
+    this.#sql = sql
+    return sql
   }
 }
 
-/** Builds SQL text only; it has no connection. */
-const compiler = new Kysely<unknown>({
-  dialect: sqliteDialect(undefined as unknown as SqliteConnection),
-})
+function openBuilder(connection: SqliteConnection): Kysely<unknown> {
+  const { Kysely } = kysely()
+  return new Kysely<unknown>({ dialect: sqliteDialect(connection) })
+}

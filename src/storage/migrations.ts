@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import { Fault } from '../base/fault.ts'
-import type { Database } from './database.ts'
+import type { Database, Statement } from './database.ts'
 
 /** One forward step of a room's tables. Steps are never changed once released; new ones follow. */
 export interface Migration {
@@ -24,7 +24,7 @@ export async function migrate(
   nowMs: number,
 ): Promise<void> {
   const db = database as Database<MigrationTables>
-  if (await isUpToDate(db, steps)) return
+  if (isUpToDate(db, steps)) return
   await db.write(async ({ query }) => {
     await query.schema
       .createTable('migration')
@@ -48,19 +48,9 @@ export async function migrate(
 }
 
 /** A look without a lock, so that a second process starts while another one writes. */
-async function isUpToDate(
-  db: Database<MigrationTables>,
-  steps: readonly Migration[],
-): Promise<boolean> {
-  const tables = await db.query
-    .selectFrom('sqlite_master' as never)
-    .select('name' as never)
-    .where('name' as never, '=', 'migration' as never)
-    .execute()
-  if (tables.length === 0) return false
-  const applied = new Set(
-    (await db.query.selectFrom('migration').select('name').execute()).map((row) => row.name),
-  )
+function isUpToDate(db: Database<MigrationTables>, steps: readonly Migration[]): boolean {
+  if (!hasTable(db as Database<unknown>, 'migration')) return false
+  const applied = new Set(db.all(appliedSteps, undefined).map((row) => row.name))
   refuseNewer(applied, steps)
   return steps.every((step) => applied.has(step.name))
 }
@@ -73,4 +63,19 @@ function refuseNewer(applied: ReadonlySet<string>, steps: readonly Migration[]):
     'DataFromNewerVersion',
     `The data directory was written by a newer version of Sluice (it has ${unknown.join(', ')}). Start that version, or choose another directory with --data. Nothing was changed.`,
   )
+}
+
+/** True when the database has a table of this name. */
+export function hasTable(database: Database<unknown>, name: string): boolean {
+  return database.all(tableOfName, { name }).length > 0
+}
+
+// What every start asks is written as SQL, so that a start does not load the query builder.
+const appliedSteps: Statement<undefined, { readonly name: string }> = {
+  sql: 'select name from migration',
+  bind: () => [],
+}
+const tableOfName: Statement<{ readonly name: string }, { readonly name: string }> = {
+  sql: "select name from sqlite_master where type = 'table' and name = ?",
+  bind: ({ name }) => [name],
 }

@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -20,7 +21,7 @@ import { Fault } from '../base/fault.ts'
  */
 export function loadRootKey(dataDirectory: string): KeyObject {
   const file = path.join(dataDirectory, 'root.key')
-  const text = readIfThere(file) ?? createKeyFile(file)
+  const text = readIfThere(file) ?? createKeyFile(dataDirectory, file)
   const bytes = Buffer.from(text.trim(), 'base64')
   if (bytes.length !== 32) {
     throw new Fault('RootKeyWrong', `${file} does not hold a root key. Restore it from a backup.`)
@@ -29,7 +30,14 @@ export function loadRootKey(dataDirectory: string): KeyObject {
   return createSecretKey(bytes)
 }
 
-function createKeyFile(file: string): string {
+/** The key is made before the database, so a database without a key has lost it. */
+function createKeyFile(dataDirectory: string, file: string): string {
+  if (existsSync(path.join(dataDirectory, 'sluice.db'))) {
+    throw new Fault(
+      'RootKeyWrong',
+      `${file} is missing, and the data beside it is sealed with it. Put it back from a backup. Nothing was changed.`,
+    )
+  }
   const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
   const descriptor = openSync(temporary, 'wx', 0o600)
   try {

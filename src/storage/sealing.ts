@@ -4,20 +4,37 @@ import {
   createSecretKey,
   type KeyObject,
   randomBytes,
+  randomFillSync,
 } from 'node:crypto'
 import { Fault } from '../base/fault.ts'
 import { newGuid } from '../base/ids.ts'
 import { Sealed } from '../base/sealed.ts'
-import type { Database } from './database.ts'
+import type { Database, Statement } from './database.ts'
 import type { Migration } from './migrations.ts'
 
 /** Sealed bytes: format (1), data key id (16), IV (12), ciphertext, tag (16). AES-256-GCM. */
 const FORMAT = 1
 const HEADER_BYTES = 29
 const TAG_BYTES = 16
+const IV_BYTES = 12
+/** IVs drawn from the system at once: one alone costs 4 us. */
+const IVS_AT_ONCE = 256
+
+interface DataKeyRow {
+  id: string
+  scope: string
+  wrapped: Uint8Array
+  created_at_ms: number
+}
 
 interface SealingTables {
-  data_key: { id: string; scope: string; wrapped: Uint8Array; created_at_ms: number }
+  data_key: DataKeyRow
+}
+
+/** Every start asks it, so it is written as SQL and does not load the query builder. */
+const keysOfScope: Statement<{ readonly scope: string }, DataKeyRow> = {
+  sql: 'select * from data_key where scope = ? order by created_at_ms, id',
+  bind: ({ scope }) => [scope],
 }
 
 export const sealingMigrations: readonly Migration[] = [
@@ -58,7 +75,9 @@ export class Sealer {
   readonly #db: Database<SealingTables>
   readonly #rootKey: KeyObject
   readonly #nowMs: () => number
-  readonly #keys = new Map<string, { scope: string; key: KeyObject }>()
+  /** By the id as it stands in sealed bytes, read as Latin-1. */
+  readonly #keys = new Map<string, { readonly scope: string; readonly key: DataKey }>()
+  readonly #nextIv = ivSource()
   readonly #scopes = new Map<string, Promise<ScopeSealer>>()
 
   constructor(db: Database<unknown>, rootKey: KeyObject, nowMs: () => number) {
@@ -88,41 +107,39 @@ export class Sealer {
   }
 
   async #openScope(scope: string): Promise<ScopeSealer> {
-    const rows = await this.#db.write(async ({ query }) => {
-      const find = () =>
-        query
-          .selectFrom('data_key')
-          .selectAll()
-          .where('scope', '=', scope)
-          .orderBy('created_at_ms')
-          .orderBy('id')
-          .execute()
-      const found = await find()
+    const known = this.#db.all(keysOfScope, { scope })
+    const rows = known.length > 0 ? known : await this.#makeKey(scope)
+    const keys = rows.map((row) => ({ id: toIdBytes(row.id), key: this.#unwrap(row) }))
+    for (const key of keys) this.#keys.set(key.id.toString('latin1'), { scope, key })
+    const current = keys.at(-1)
+    if (!current) throw new Error('A scope has no data key after one was made.')
+    return this.#sealerOf(scope, current)
+  }
+
+  /** Another process may have made one meanwhile; then there is one already. */
+  #makeKey(scope: string): Promise<DataKeyRow[]> {
+    return this.#db.write(async ({ all, query }) => {
+      const found = all(keysOfScope, { scope })
       if (found.length > 0) return found
       const id = newGuid()
-      const wrapped = sealWith(this.#rootKey, id, keyPlace(scope, id), randomBytes(32))
+      const rootKey = { id: toIdBytes(id), key: this.#rootKey }
+      const wrapped = sealWith(rootKey, this.#nextIv(), keyPlace(scope, id), randomBytes(32))
       await query
         .insertInto('data_key')
         .values({ id, scope, wrapped, created_at_ms: this.#nowMs() })
         .execute()
-      return find()
+      return all(keysOfScope, { scope })
     })
-    for (const row of rows) this.#keys.set(row.id, { scope, key: this.#unwrap(row) })
-    const current = rows.at(-1)
-    if (!current) throw new Error('A scope has no data key after one was made.')
-    return this.#sealerOf(scope, current.id)
   }
 
-  #sealerOf(scope: string, currentId: string): ScopeSealer {
-    const current = this.#keys.get(currentId)
-    if (!current) throw new Error('The current data key is not loaded.')
+  #sealerOf(scope: string, current: DataKey): ScopeSealer {
     const openBytes = (place: string, sealed: Uint8Array): Sealed<Buffer> => {
-      const held = this.#keys.get(keyIdOf(sealed))
+      const held = this.#keys.get(asBuffer(sealed).toString('latin1', 1, 17))
       if (held?.scope !== scope) throw sealBroken()
-      return new Sealed(openWith(held.key, `${scope}\n${place}`, sealed))
+      return new Sealed(openWith(held.key.key, `${scope}\n${place}`, sealed))
     }
     return {
-      seal: (place, value) => sealWith(current.key, currentId, `${scope}\n${place}`, value),
+      seal: (place, value) => sealWith(current, this.#nextIv(), `${scope}\n${place}`, value),
       openBytes,
       open: (place, sealed) => new Sealed(openBytes(place, sealed).open().toString('utf8')),
     }
@@ -144,38 +161,59 @@ function keyPlace(scope: string, id: string): string {
   return `data-key\n${scope}\n${id}`
 }
 
-function keyIdOf(sealed: Uint8Array): string {
-  const hex = Buffer.from(sealed.buffer, sealed.byteOffset + 1, 16).toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+interface DataKey {
+  /** The 16 bytes of its GUID. */
+  readonly id: Buffer
+  readonly key: KeyObject
+}
+
+function toIdBytes(id: string): Buffer {
+  return Buffer.from(id.replaceAll('-', ''), 'hex')
+}
+
+/** Random IVs, each given out once. */
+function ivSource(): () => Buffer {
+  let pool = Buffer.alloc(0)
+  let used = 0
+  return () => {
+    if (used === pool.length) {
+      // A new one each time: those given out still point into the old one.
+      pool = randomFillSync(Buffer.alloc(IV_BYTES * IVS_AT_ONCE))
+      used = 0
+    }
+    used += IV_BYTES
+    return pool.subarray(used - IV_BYTES, used)
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function sealWith(
-  key: KeyObject,
-  keyId: string,
+  { id, key }: DataKey,
+  iv: Buffer,
   place: string,
   value: string | Uint8Array,
 ): Buffer {
-  const iv = randomBytes(12)
   const cipher = createCipheriv('aes-256-gcm', key, iv)
   cipher.setAAD(Buffer.from(place))
   const text = typeof value === 'string' ? cipher.update(value, 'utf8') : cipher.update(value)
   const last = cipher.final()
-  const head = Buffer.alloc(HEADER_BYTES)
-  head[0] = FORMAT
-  head.write(keyId.replaceAll('-', ''), 1, 16, 'hex')
-  iv.copy(head, 17)
-  return Buffer.concat([head, text, last, cipher.getAuthTag()])
+  return Buffer.concat([Buffer.of(FORMAT), id, iv, text, last, cipher.getAuthTag()])
 }
 
 function openWith(key: KeyObject, place: string, sealed: Uint8Array): Buffer {
-  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
+  const bytes = asBuffer(sealed)
   if (bytes.length < HEADER_BYTES + TAG_BYTES || bytes[0] !== FORMAT) throw sealBroken()
   try {
     const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(17, HEADER_BYTES))
     decipher.setAAD(Buffer.from(place))
     decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES))
     const text = decipher.update(bytes.subarray(HEADER_BYTES, bytes.length - TAG_BYTES))
-    return Buffer.concat([text, decipher.final()])
+    // Checks the tag; GCM has no text left to give.
+    decipher.final()
+    return text
   } catch {
     throw sealBroken()
   }

@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from 'kysely'
-import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import { kysely } from './kysely.ts'
 
 type Bound = null | number | bigint | string | Uint8Array
 
@@ -69,6 +69,7 @@ function toBound(value: unknown): Bound {
 
 /** A Kysely dialect over one connection; transactions are the database's own matter. */
 export function sqliteDialect(connection: SqliteConnection): Dialect {
+  const { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } = kysely()
   return {
     createAdapter: () => new SqliteAdapter(),
     createDriver: () => new SingleConnectionDriver(connection),

@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { promisify } from 'node:util'
+import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
 import { openBlobs } from './blobs.ts'
 import { type Database, openSqlite, statement } from './database.ts'
@@ -103,8 +106,9 @@ test('data written by a newer version is refused and not touched', async () => {
 })
 
 async function sealerIn(directory: string): Promise<{ sealer: Sealer; db: Database<Tables> }> {
+  const rootKey = loadRootKey(directory)
   const db = await open(path.join(directory, 'sluice.db'))
-  return { db, sealer: new Sealer(db as Database<unknown>, loadRootKey(directory), () => 5) }
+  return { db, sealer: new Sealer(db as Database<unknown>, rootKey, () => 5) }
 }
 
 test('a sealed value opens only at its own place and scope, also after a restart', async () => {
@@ -137,6 +141,15 @@ test('a wrong root key is one clear error', async () => {
   await second.db.close()
 })
 
+test('a lost root key is not replaced by a new one', async () => {
+  const directory = folder()
+  const first = await sealerIn(directory)
+  await first.sealer.check()
+  await first.db.close()
+  rmSync(path.join(directory, 'root.key'))
+  expect(() => loadRootKey(directory)).toThrow(/missing/)
+})
+
 test('the root key is readable by its owner only, and a readable one is refused', () => {
   const directory = folder()
   loadRootKey(directory)
@@ -161,6 +174,41 @@ test.each([0, 1, 256 * 1024, 256 * 1024 + 1, 1_000_000])(
     await db.close()
   },
 )
+
+test('a full disk is said in words to every writer of the group, and none of it is kept', async () => {
+  const db = await open(path.join(folder(), 'full.db'))
+  await db.write(({ query }) => sql`pragma max_page_count = 40`.execute(query))
+  const put = (id: number, word: string) =>
+    db.write(({ query }) => query.insertInto('thing').values({ id, word }).execute())
+
+  const ends = await Promise.allSettled([put(1, 'a'), put(2, 'b'.repeat(1_000_000)), put(3, 'c')])
+
+  for (const end of ends) expect(end).toMatchObject({ reason: { code: 'DiskFull' } })
+  expect(await db.query.selectFrom('thing').selectAll().execute()).toEqual([])
+  await put(4, 'd')
+  await db.close()
+})
+
+const ABANDON = `
+  const { openBlobs } = await import(process.argv[1])
+  const { Readable } = await import('node:stream')
+  const plain = { seal: (_place, value) => Buffer.from(value) }
+  const blobs = openBlobs(process.argv[2], plain)
+  await blobs.put('k', Readable.from([Buffer.from('content')]))
+  await blobs.find('k')
+  for (let round = 0; round < 5; round += 1) {
+    gc()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  process.stdout.write('alive')
+`
+
+test('a blob that is found but never read does not end the process', async () => {
+  const blobsFile = new URL('./blobs.ts', import.meta.url).href
+  const args = ['--expose-gc', '--input-type=module', '--eval', ABANDON, blobsFile, folder()]
+  const { stdout } = await promisify(execFile)(process.execPath, args)
+  expect(stdout).toBe('alive')
+})
 
 test('a blob that was cut short is refused, not served', async () => {
   const directory = folder()

@@ -26,6 +26,8 @@ export interface InputDeclaration {
   readonly aliases?: readonly string[]
   readonly default?: string
   readonly required?: boolean
+  /** The input names a service connection of this type, which the job must be authorised for. */
+  readonly connection?: { readonly type: string; readonly schemes?: readonly string[] }
 }
 
 export type Inputs<Declared extends Readonly<Record<string, InputDeclaration>>> = {

@@ -1,0 +1,54 @@
+import type { Database } from '../storage/database.ts'
+import { type Mirror, type MirrorIndex, Mirrors } from '../storage/mirror.ts'
+import { builtInRoles } from './built-in-roles.ts'
+import * as model from './model.ts'
+import { reachKey } from './scopes.ts'
+
+/** The resource manager's resources in memory. */
+export interface ArmStore {
+  readonly mirrors: Mirrors
+  readonly subscriptions: Mirror<model.Subscription>
+  readonly groups: Mirror<model.ResourceGroup>
+  /** By name in lower case: names are unique in the installation, deleted vaults included. */
+  readonly vaults: Mirror<model.StoredVault>
+  readonly customRoles: Mirror<model.RoleDefinition>
+  readonly assignments: Mirror<model.RoleAssignment>
+  readonly operations: Mirror<model.FinishedOperation>
+  readonly assignmentsOf: MirrorIndex<model.RoleAssignment>
+  /** By principal and scope key, without anything between: for principals with many roles. */
+  readonly assignmentsAt: MirrorIndex<model.RoleAssignment>
+  readonly vaultsOfGroup: MirrorIndex<model.StoredVault>
+}
+
+/** Loads the resources. */
+export function openStore(db: Database<unknown>): ArmStore {
+  const mirrors = new Mirrors(db)
+  const vaults = mirrors.open(model.vaultTable)
+  const assignments = mirrors.open(model.roleAssignmentTable)
+  return {
+    mirrors,
+    vaults,
+    assignments,
+    subscriptions: mirrors.open(model.subscriptionTable),
+    groups: mirrors.open(model.resourceGroupTable),
+    customRoles: mirrors.open(model.roleDefinitionTable),
+    operations: mirrors.open(model.operationTable),
+    assignmentsOf: assignments.index((assignment) => assignment.principalId),
+    assignmentsAt: assignments.index(({ principalId, scope }) => principalId + reachKey(scope)),
+    vaultsOfGroup: vaults.index((vault) =>
+      model.groupKey(vault.subscriptionId, vault.resourceGroup),
+    ),
+  }
+}
+
+const builtIn = new Map(builtInRoles.map((role) => [role.id, role]))
+
+/** A role by its GUID in any case. */
+export function findRole(store: ArmStore, id: string): model.RoleDefinition | undefined {
+  const key = id.toLowerCase()
+  return builtIn.get(key) ?? store.customRoles.find(key)
+}
+
+export function listRoles(store: ArmStore): readonly model.RoleDefinition[] {
+  return [...builtInRoles, ...store.customRoles.list()]
+}

@@ -1,0 +1,146 @@
+import { isGuid } from '../base/ids.ts'
+import { isObject, type JsonObject } from '../base/json.ts'
+import { readPolicies } from './access-policies.ts'
+import type { StoredVault } from './model.ts'
+import { readNetworkAcls } from './network-rules.ts'
+import { armFault } from './wire-faults.ts'
+
+/** What a vault's `properties` decide. */
+export type VaultProperties = Pick<
+  StoredVault,
+  | 'tenantId'
+  | 'sku'
+  | 'enableRbacAuthorization'
+  | 'softDeleteRetentionInDays'
+  | 'enablePurgeProtection'
+  | 'accessPolicies'
+  | 'publicNetworkAccess'
+  | 'networkAcls'
+  | 'enabledForDeployment'
+  | 'enabledForDiskEncryption'
+  | 'enabledForTemplateDeployment'
+>
+
+/** From this api-version on new vaults use roles unless they say otherwise. */
+const ROLES_BY_DEFAULT_SINCE = '2026-02-01'
+
+/**
+ * 3 to 24 letters, digits and dashes; a letter first, no dash last, no two dashes together.
+ *
+ * @throws Fault `VaultNameNotValid`
+ */
+export function requireVaultName(name: string): void {
+  if (isVaultName(name)) return
+  throw armFault(
+    'VaultNameNotValid',
+    `The vault name '${name.slice(0, 100)}' is invalid. A vault's name must be between 3-24 alphanumeric characters. The name must begin with a letter, end with a letter or digit, and not contain consecutive hyphens. Follow this link for more information: https://go.microsoft.com/fwlink/?linkid=2147742`,
+  )
+}
+
+export function isVaultName(name: string): boolean {
+  return name.length >= 3 && name.length <= 24 && /^[a-z](?:-?[a-z0-9])*$/i.test(name)
+}
+
+/**
+ * Reads the `properties` of a vault to create, or to change `existing`.
+ *
+ * @throws Fault `BadRequest` in the vendor's words
+ */
+export function readVaultProperties(
+  properties: JsonObject,
+  existing: StoredVault | undefined,
+  apiVersion: string,
+): VaultProperties {
+  if (findFlag(properties, 'enableSoftDelete') === false) {
+    throw wrong(
+      `The property "enableSoftDelete" can be set to false only for creating new vault. Enabling the 'soft delete' functionality is an irreversible action.`,
+    )
+  }
+  const purgeProtection = findFlag(properties, 'enablePurgeProtection')
+  if (purgeProtection === false) {
+    throw wrong(
+      'The property "enablePurgeProtection" cannot be set to false. Enabling the purge protection for a vault is an irreversible action.',
+    )
+  }
+  const enableRbacAuthorization =
+    findFlag(properties, 'enableRbacAuthorization') ??
+    existing?.enableRbacAuthorization ??
+    apiVersion >= ROLES_BY_DEFAULT_SINCE
+  const acls = properties['networkAcls']
+  const networkAcls =
+    acls === undefined || acls === null ? existing?.networkAcls : readNetworkAcls(acls)
+  return {
+    tenantId: readTenantId(properties['tenantId']),
+    sku: readSku(properties['sku']),
+    enableRbacAuthorization,
+    softDeleteRetentionInDays: readRetention(properties['softDeleteRetentionInDays'], existing),
+    enablePurgeProtection: purgeProtection ?? existing?.enablePurgeProtection ?? false,
+    accessPolicies: readPoliciesOf(properties, enableRbacAuthorization),
+    publicNetworkAccess: readPublicAccess(properties['publicNetworkAccess'], existing),
+    ...(networkAcls && { networkAcls }),
+    enabledForDeployment: findFlag(properties, 'enabledForDeployment') ?? false,
+    enabledForDiskEncryption: findFlag(properties, 'enabledForDiskEncryption') ?? false,
+    enabledForTemplateDeployment: findFlag(properties, 'enabledForTemplateDeployment') ?? false,
+  }
+}
+
+function readPoliciesOf(properties: JsonObject, usesRoles: boolean) {
+  const value = properties['accessPolicies']
+  if (value !== undefined && value !== null) return readPolicies(value)
+  if (usesRoles) return []
+  throw wrong(
+    'The parameter accessPolicies is not specified. It is required unless enableRbacAuthorization is true.',
+  )
+}
+
+function readTenantId(value: unknown): string {
+  if (typeof value === 'string' && isGuid(value)) return value.toLowerCase()
+  throw wrong('An invalid value was provided for "tenantId": it must be a GUID.')
+}
+
+function readSku(value: unknown): StoredVault['sku'] {
+  const sku = isObject(value) ? value : {}
+  const name = String(sku['name'] ?? '').toLowerCase()
+  if (name !== 'standard' && name !== 'premium') {
+    throw armFault('SkuNotSupported', 'The vault sku name must be standard or premium.')
+  }
+  const family = sku['family']
+  if (family !== undefined && String(family).toUpperCase() !== 'A') {
+    throw armFault('SkuNotSupported', 'The vault sku family must be A.')
+  }
+  return name
+}
+
+function readRetention(value: unknown, existing: StoredVault | undefined): number {
+  if (value === undefined || value === null) return existing?.softDeleteRetentionInDays ?? 90
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 7 || value > 90) {
+    throw wrong(
+      'An invalid value was provided for "softDeleteRetentionInDays": it must be a number of days from 7 to 90.',
+    )
+  }
+  if (existing && existing.softDeleteRetentionInDays !== value) {
+    throw wrong(
+      'The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.',
+    )
+  }
+  return value
+}
+
+const ACCESS = ['enabled', 'disabled', 'securedbyperimeter']
+
+function readPublicAccess(value: unknown, existing: StoredVault | undefined): string {
+  if (value === undefined || value === null) return existing?.publicNetworkAccess ?? 'Enabled'
+  if (typeof value === 'string' && ACCESS.includes(value.toLowerCase())) return value
+  throw wrong('"publicNetworkAccess" must be Enabled, Disabled or SecuredByPerimeter.')
+}
+
+function findFlag(properties: JsonObject, name: string): boolean | undefined {
+  const value = properties[name]
+  if (value === undefined || value === null) return undefined
+  if (typeof value === 'boolean') return value
+  throw wrong(`An invalid value was provided for "${name}": it must be true or false.`)
+}
+
+function wrong(message: string): Error {
+  return armFault('BadRequest', message)
+}

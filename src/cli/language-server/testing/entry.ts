@@ -1,0 +1,3 @@
+import { serveEditor } from '../index.ts'
+
+await serveEditor(process.stdin, process.stdout)

@@ -1,0 +1,47 @@
+import { Sealed } from '../base/sealed.ts'
+
+/** Where a command reads and writes; results go to stdout, everything else to stderr. */
+export interface Terminal {
+  readonly isInteractive: boolean
+  /** False when stdin is a keyboard, from which no value is read. */
+  readonly hasStdin: boolean
+  readonly color: boolean
+  readonly columns: number
+  out(text: string): void
+  note(text: string): void
+  /** Everything on stdin, as it is. */
+  readStdin(): Promise<Sealed>
+  /** Asks a yes-or-no question; false when nobody can answer. */
+  confirm(question: string): Promise<boolean>
+}
+
+export function processTerminal(): Terminal {
+  // Standard input is opened by those who read it: opening it takes longer than a small command.
+  const { stdout, stderr, env } = process
+  return {
+    isInteractive: stdout.isTTY === true,
+    get hasStdin() {
+      return process.stdin.isTTY !== true
+    },
+    color: stdout.isTTY === true && env['NO_COLOR'] === undefined && env['TERM'] !== 'dumb',
+    // A terminal that was never told its size says 0.
+    columns: stdout.columns || 120,
+    out: (text) => stdout.write(text),
+    note: (text) => stderr.write(text),
+    readStdin: async () => {
+      const { text } = await import('node:stream/consumers')
+      return new Sealed(await text(process.stdin))
+    },
+    confirm: async (question) => {
+      const { stdin } = process
+      if (stdin.isTTY !== true) return false
+      const { createInterface } = await import('node:readline/promises')
+      const lines = createInterface({ input: stdin, output: stderr })
+      try {
+        return /^y(es)?$/i.test((await lines.question(`${question} (y/n): `)).trim())
+      } finally {
+        lines.close()
+      }
+    },
+  }
+}

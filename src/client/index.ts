@@ -1,0 +1,8 @@
+/**
+ * client: a client of the public REST (resource manager, Graph, vault data plane, DevOps), used by
+ * the command line against a local server or real Azure, and by tests. It knows no room of the
+ * server. Start at client.ts; transport.ts is how requests travel; service-error.ts reads refusals.
+ */
+export * from './client.ts'
+export * from './service-error.ts'
+export * from './transport.ts'

@@ -1,0 +1,117 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  type KeyObject,
+  sign,
+} from 'node:crypto'
+import { promisify } from 'node:util'
+import type { ScopeSealer } from '../storage/sealing.ts'
+import type { SigningKey } from './model.ts'
+import type { DirectoryStore } from './store.ts'
+
+const generate = promisify(generateKeyPair)
+const signAsync = promisify(sign)
+
+/** The keys tokens are signed with. */
+export interface SigningKeys {
+  /** Signs with the newest key; waits for the first one to be made. */
+  signJwt(claims: object): Promise<string>
+  /** The public key of a `kid`, of any process. */
+  findPublicKey(kid: string): KeyObject | undefined
+  /** JSON Web Key Set of all keys; waits for the first one to be made. */
+  listJwks(): Promise<readonly object[]>
+}
+
+/** Loads the keys; when there is none, makes one (RSA 2048) without being waited for. */
+export function openSigningKeys(
+  store: DirectoryStore,
+  sealer: ScopeSealer,
+  nowMs: () => number,
+): SigningKeys {
+  const publicKeys = new Map<string, KeyObject>()
+  const privateKeys = new Map<string, KeyObject>()
+  let newest: Promise<SigningKey> | undefined
+  const ready = (): Promise<SigningKey> => {
+    newest ??= findNewest(store) ?? createKey(store, sealer, nowMs)
+    newest.catch(() => {
+      newest = undefined
+    })
+    return newest
+  }
+  if (store.signingKeys.list().length === 0) ready().catch(() => undefined)
+  const privateKeyOf = (key: SigningKey): KeyObject => {
+    const held = privateKeys.get(key.kid)
+    if (held) return held
+    const der = sealer.openBytes(placeOf(key.kid), Buffer.from(key.sealedPrivateKey, 'base64'))
+    const opened = createPrivateKey({ key: der.open(), format: 'der', type: 'pkcs8' })
+    privateKeys.set(key.kid, opened)
+    return opened
+  }
+  return {
+    signJwt: async (claims) => {
+      const key = await ready()
+      const header = { typ: 'JWT', alg: 'RS256', kid: key.kid, x5t: key.kid }
+      const input = `${encode(header)}.${encode(claims)}`
+      const signature = await signAsync('sha256', Buffer.from(input), privateKeyOf(key))
+      return `${input}.${signature.toString('base64url')}`
+    },
+    findPublicKey: (kid) => {
+      const held = publicKeys.get(kid)
+      if (held) return held
+      const key = store.signingKeys.find(kid)
+      if (!key) return undefined
+      const opened = createPublicKey({ key: { kty: 'RSA', n: key.n, e: key.e }, format: 'jwk' })
+      publicKeys.set(kid, opened)
+      return opened
+    },
+    listJwks: async () => {
+      await ready()
+      return store.signingKeys.list().map(({ kid, n, e }) => ({
+        kty: 'RSA',
+        use: 'sig',
+        alg: 'RS256',
+        kid,
+        n,
+        e,
+      }))
+    },
+  }
+}
+
+function findNewest(store: DirectoryStore): Promise<SigningKey> | undefined {
+  const [newest] = store.signingKeys.list().sort((a, b) => b.createdAtMs - a.createdAtMs)
+  return newest && Promise.resolve(newest)
+}
+
+async function createKey(
+  store: DirectoryStore,
+  sealer: ScopeSealer,
+  nowMs: () => number,
+): Promise<SigningKey> {
+  const { publicKey, privateKey } = await generate('rsa', { modulusLength: 2048 })
+  const { n = '', e = '' } = publicKey.export({ format: 'jwk' })
+  // RFC 7638 §3: the thumbprint of the key's required members, in this order.
+  const kid = createHash('sha256')
+    .update(JSON.stringify({ e, kty: 'RSA', n }))
+    .digest('base64url')
+  const der = privateKey.export({ format: 'der', type: 'pkcs8' })
+  const key: SigningKey = {
+    kid,
+    n,
+    e,
+    sealedPrivateKey: sealer.seal(placeOf(kid), der).toString('base64'),
+    createdAtMs: nowMs(),
+  }
+  await store.mirrors.write((changes) => changes.put(store.signingKeys, key))
+  return key
+}
+
+function placeOf(kid: string): string {
+  return `signing-key/${kid}`
+}
+
+function encode(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}

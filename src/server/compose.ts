@@ -1,0 +1,147 @@
+import path from 'node:path'
+import { type Arm, armMigrations, openArm } from '../arm/index.ts'
+import type { Clock } from '../base/clock.ts'
+import { devopsMigrations, type OpenDevops, openDevops } from '../devops/index.ts'
+import { type Identity, identityMigrations, openIdentity } from '../identity/index.ts'
+import { type Monitor, monitorMigrations, openMonitor } from '../monitor/index.ts'
+import { openBlobs } from '../storage/blobs.ts'
+import { type Database, openSqlite } from '../storage/database.ts'
+import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
+import { loadRootKey } from '../storage/root-key.ts'
+import { Sealer, sealingMigrations } from '../storage/sealing.ts'
+import { openVault, type Vault, vaultMigrations } from '../vault/index.ts'
+import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
+
+/** Every service, connected; nothing listens yet. */
+export interface Estate {
+  readonly db: Database<unknown>
+  readonly ids: EstateIds
+  readonly identity: Identity
+  readonly arm: Arm
+  readonly vault: Vault
+  readonly monitor: Monitor
+  /** Opened when it is first asked for: the largest room, and vaults do not need it. */
+  devops(): Promise<OpenDevops>
+  close(): Promise<void>
+}
+
+/** All steps of all rooms, in the order in which they were released. */
+const migrations: readonly Migration[] = [
+  ...sealingMigrations,
+  ...serverMigrations,
+  ...identityMigrations,
+  ...armMigrations,
+  ...vaultMigrations,
+  ...monitorMigrations,
+  ...devopsMigrations,
+]
+
+/** The organisation every data directory has. */
+const ORGANIZATION = 'local'
+/** The project every data directory has. */
+export const PROJECT = 'default'
+
+/**
+ * Opens the data directory and connects the rooms: the only place that knows all of them. Each port a
+ * room declares is given its other side here.
+ *
+ * @throws Fault `DataNotWritable`, `DataFromNewerVersion` or `RootKeyWrong`; then nothing was changed
+ */
+export async function openEstate(
+  dataDirectory: string,
+  clock: Clock,
+  options: { readonly writesPerCommit?: number | undefined },
+): Promise<Estate> {
+  const { db, sealer } = await openData(dataDirectory, clock, options.writesPerCommit)
+  try {
+    const ids = await readEstateIds(db)
+    const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
+    const monitor = openMonitor({ db, clock })
+    const { verifier, directory } = identity
+    const arm = openArm({ db, clock, verifier, directory })
+    const vault = openVault({
+      db,
+      sealer,
+      clock,
+      verifier,
+      directory: { findVault: arm.findActiveVault },
+      authorizer: arm,
+      audit: monitor,
+    })
+    arm.onVaultPurged(({ dataId }) => vault.eraseVault(dataId))
+    const openRoom = async () => {
+      const { taskCatalog } = await import('./task-catalog.ts')
+      return openDevops({
+        db,
+        sealer: await sealer.scope('devops'),
+        blobs: openBlobs(path.join(dataDirectory, 'blobs'), await sealer.scope('blobs')),
+        clock,
+        verifier,
+        jobTokens: jobTokens(identity, ids),
+        tasks: taskCatalog,
+        organization: ORGANIZATION,
+      })
+    }
+    let opened: Promise<OpenDevops> | undefined
+    const devops = () => {
+      opened ??= openRoom().catch((error: unknown) => {
+        opened = undefined
+        throw error
+      })
+      return opened
+    }
+    const close = async () => {
+      await monitor.close()
+      await db.close()
+    }
+    return { db, ids, identity, arm, vault, monitor, devops, close }
+  } catch (error) {
+    await db.close()
+    throw error
+  }
+}
+
+async function openData(
+  dataDirectory: string,
+  clock: Clock,
+  writesPerCommit: number | undefined,
+): Promise<{ db: Database<unknown>; sealer: Sealer }> {
+  const rootKey = loadRootKey(dataDirectory)
+  const db = openSqlite<unknown>(
+    path.join(dataDirectory, 'sluice.db'),
+    writesPerCommit === undefined ? {} : { writesPerCommit },
+  )
+  try {
+    const sealer = new Sealer(db, rootKey, () => clock.nowMs())
+    // A wrong key must be found before anything is changed.
+    if (hasTable(db, 'data_key')) await sealer.check()
+    await migrate(db, migrations, clock.nowMs())
+    await sealer.check()
+    return { db, sealer }
+  } catch (error) {
+    await db.close()
+    throw error
+  }
+}
+
+/** What a job presents to the server it came from: a token for DevOps that speaks for that job alone. */
+function jobTokens(identity: Identity, ids: EstateIds) {
+  return {
+    issue: async (job: {
+      readonly runId: number
+      readonly jobId: string
+      readonly lifetimeMs: number
+    }) => {
+      const { token } = await identity.directory.issueToken({
+        tenantId: ids.tenantId,
+        audience: '499b84ac-1321-427f-aa17-267ca6975798',
+        kind: 'pipeline',
+        objectId: job.jobId,
+        appId: undefined,
+        lifetimeMs: job.lifetimeMs,
+        name: `run ${job.runId}`,
+      })
+      return token
+    },
+  }
+}

@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto'
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { Fault } from '../base/fault.ts'
+
+/**
+ * Makes the data directory if it is absent (mode 0700) and proves that it can be written.
+ *
+ * @throws Fault `DataNotWritable` with what to do
+ */
+export function ensureDataDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    if (!statSync(directory).isDirectory()) throw new Error('it is not a directory')
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+    const probe = `${directory}/.probe-${randomBytes(4).toString('hex')}`
+    closeSync(openSync(probe, 'wx', 0o600))
+    rmSync(probe)
+    if (process.platform !== 'win32' && (statSync(directory).mode & 0o077) !== 0)
+      chmodSync(directory, 0o700)
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+    throw new Fault(
+      'DataNotWritable',
+      `The data directory ${directory} cannot be used (${reason}). Choose another with --data, or correct its owner and mode.`,
+    )
+  }
+}
+
+/** Replaces a file in one step (mode 0600): a reader sees the old content or the new. */
+export function writeFileDurably(file: string, content: string): void {
+  const temporary = `${file}.${randomBytes(6).toString('hex')}.part`
+  const descriptor = openSync(temporary, 'wx', 0o600)
+  try {
+    writeSync(descriptor, content)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  renameSync(temporary, file)
+}

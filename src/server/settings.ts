@@ -1,0 +1,17 @@
+/** How a server is started. */
+export interface ServerSettings {
+  /** Everything it keeps; made when absent. */
+  readonly dataDirectory: string
+  /** The TLS listener on 127.0.0.1; 0 takes a free port. */
+  readonly port: number
+  /** The CONNECT proxy on 127.0.0.1; undefined: none, 0 takes a free port. */
+  readonly proxyPort?: number
+  /** How many jobs run at a time in this process; 0: jobs are only queued. */
+  readonly agents: number
+  /** Its agents take only what `queueFolderRun` of this process queues; nobody else takes that. */
+  readonly ownRunsOnly?: boolean
+  /** Writes `server.json`, by which commands find the server. */
+  readonly announce?: boolean
+  /** Writes that share a commit at most; for measuring. */
+  readonly writesPerCommit?: number
+}

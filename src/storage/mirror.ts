@@ -1,0 +1,286 @@
+import type { Kysely } from 'kysely'
+import type { Database } from './database.ts'
+
+/** A row as the database holds it. */
+type RawRow = Record<string, unknown>
+type AnyTables = Record<string, RawRow>
+
+/** How the items of one small table are stored. The key column is the table's primary key. */
+export interface MirrorTable<Item> {
+  readonly table: string
+  readonly keyColumn: string
+  keyOf(item: Item): string
+  toRow(item: Item): RawRow
+  fromRow(row: never): Item
+}
+
+/** Items of a mirror under a second key; kept up to date with it. */
+export interface MirrorIndex<Item> {
+  /** Empty when no item has this key. The order is the one in which the items came. */
+  list(key: string): readonly Item[]
+}
+
+/** What work inside `Mirrors.write` may do. Its reads see the database, not the copy. */
+export interface Changes {
+  find<Item>(mirror: Mirror<Item>, key: string): Promise<Item | undefined>
+  /** Items whose column has this value. */
+  list<Item>(mirror: Mirror<Item>, column: string, value: string): Promise<Item[]>
+  /** Items whose column is `path` or begins with `path` and a slash. */
+  listBelow<Item>(mirror: Mirror<Item>, column: string, path: string): Promise<Item[]>
+  /** Adds the item, or replaces the one with its key. */
+  put<Item>(mirror: Mirror<Item>, item: NoInfer<Item>): Promise<void>
+  remove<Item>(mirror: Mirror<Item>, key: string): Promise<void>
+}
+
+/**
+ * The whole of a small table in memory, for answers that cannot wait (who may do what). Reading is
+ * synchronous; what another process wrote is seen at the next turn of the event loop.
+ */
+export class Mirror<Item> {
+  readonly table: MirrorTable<Item>
+  readonly #refresh: () => void
+  readonly #items = new Map<string, Item>()
+  readonly #indexes: MapIndex<Item>[] = []
+  #version = 0
+
+  constructor(table: MirrorTable<Item>, refresh: () => void) {
+    this.table = table
+    this.#refresh = refresh
+  }
+
+  find(key: string): Item | undefined {
+    this.#refresh()
+    return this.#items.get(key)
+  }
+
+  list(): Item[] {
+    this.#refresh()
+    return [...this.#items.values()]
+  }
+
+  /** Grows with every change; what was derived from the items compares it. */
+  version(): number {
+    this.#refresh()
+    return this.#version
+  }
+
+  /** Lists items by another key; an item whose `keyOf` is undefined is not in the index. */
+  index(keyOf: (item: Item) => string | undefined): MirrorIndex<Item> {
+    const index = new MapIndex(keyOf)
+    for (const [key, item] of this.#items) index.put(key, item)
+    this.#indexes.push(index)
+    return {
+      list: (key) => {
+        this.#refresh()
+        return index.list(key)
+      },
+    }
+  }
+
+  /** Replaces all items; only `Mirrors` calls it. */
+  reload(rows: readonly RawRow[]): void {
+    this.#items.clear()
+    for (const index of this.#indexes) index.clear()
+    for (const row of rows) this.apply(this.table.fromRow(row as never))
+    this.#version += 1
+  }
+
+  /** Takes over a committed item; only `Mirrors` calls it. */
+  apply(item: Item): void {
+    const key = this.table.keyOf(item)
+    this.drop(key)
+    this.#items.set(key, item)
+    for (const index of this.#indexes) index.put(key, item)
+    this.#version += 1
+  }
+
+  /** Forgets a removed item; only `Mirrors` calls it. */
+  drop(key: string): void {
+    const item = this.#items.get(key)
+    if (item === undefined) return
+    this.#items.delete(key)
+    for (const index of this.#indexes) index.remove(key, item)
+    this.#version += 1
+  }
+}
+
+class MapIndex<Item> {
+  readonly #keyOf: (item: Item) => string | undefined
+  readonly #buckets = new Map<string, Map<string, Item>>()
+  readonly #lists = new Map<string, readonly Item[]>()
+
+  constructor(keyOf: (item: Item) => string | undefined) {
+    this.#keyOf = keyOf
+  }
+
+  list(key: string): readonly Item[] {
+    const held = this.#lists.get(key)
+    if (held) return held
+    const bucket = this.#buckets.get(key)
+    if (!bucket) return []
+    const list = [...bucket.values()]
+    this.#lists.set(key, list)
+    return list
+  }
+
+  put(itemKey: string, item: Item): void {
+    const key = this.#keyOf(item)
+    if (key === undefined) return
+    const bucket = this.#buckets.get(key) ?? new Map<string, Item>()
+    this.#buckets.set(key, bucket.set(itemKey, item))
+    this.#lists.delete(key)
+  }
+
+  remove(itemKey: string, item: Item): void {
+    const key = this.#keyOf(item)
+    if (key === undefined) return
+    const bucket = this.#buckets.get(key)
+    bucket?.delete(itemKey)
+    if (bucket?.size === 0) this.#buckets.delete(key)
+    this.#lists.delete(key)
+  }
+
+  clear(): void {
+    this.#buckets.clear()
+    this.#lists.clear()
+  }
+}
+
+/** The mirrors of one room: they are loaded, written and refreshed together. */
+export class Mirrors {
+  readonly #db: Database<AnyTables>
+  readonly #mirrors: Mirror<unknown>[] = []
+  #mark: number
+
+  constructor(db: Database<unknown>) {
+    this.#db = db as Database<AnyTables>
+    this.#mark = db.changeMark()
+  }
+
+  /** Loads a table. Its rows stay in memory. */
+  open<Item>(table: MirrorTable<Item>): Mirror<Item> {
+    const mirror = new Mirror<Item>(table, () => this.#refresh())
+    this.#load(mirror as Mirror<unknown>)
+    this.#mirrors.push(mirror as Mirror<unknown>)
+    return mirror
+  }
+
+  /** As `Database.write`; the mirrors show the changes when the promise resolves, never before. */
+  async write<Result>(work: (changes: Changes) => Promise<Result> | Result): Promise<Result> {
+    const done: (() => void)[] = []
+    const result = await this.#db.write(async ({ query }) => {
+      done.length = 0
+      return await work(changesOn(query, done))
+    })
+    for (const apply of done) apply()
+    return result
+  }
+
+  #refresh(): void {
+    const mark = this.#db.changeMark()
+    if (mark === this.#mark) return
+    this.#mark = mark
+    for (const mirror of this.#mirrors) this.#load(mirror)
+  }
+
+  #load(mirror: Mirror<unknown>): void {
+    const { table, keyColumn } = mirror.table
+    // SQL by hand: a start loads every mirror, and needs no query builder for it.
+    const sql = `select * from "${table}" order by "${keyColumn}"`
+    mirror.reload(this.#db.all({ sql, bind: () => [] }, {}) as RawRow[])
+  }
+}
+
+function changesOn(query: Kysely<AnyTables>, done: (() => void)[]): Changes {
+  const select = (table: MirrorTable<unknown>, column: string, value: string) =>
+    query.selectFrom(table.table).selectAll().where(column, '=', value).execute()
+  return {
+    find: async ({ table }, key) => {
+      const [row] = await select(table as never, table.keyColumn, key)
+      return row && table.fromRow(row as never)
+    },
+    list: async ({ table }, column, value) =>
+      (await select(table as never, column, value)).map((row) => table.fromRow(row as never)),
+    listBelow: async ({ table }, column, path) => {
+      // '0' is the character after '/', so that the index finds the range.
+      const rows = await query
+        .selectFrom(table.table)
+        .selectAll()
+        .where((where) =>
+          where.or([
+            where(column, '=', path),
+            where.and([where(column, '>=', `${path}/`), where(column, '<', `${path}0`)]),
+          ]),
+        )
+        .execute()
+      return rows.map((row) => table.fromRow(row as never))
+    },
+    put: async (mirror, item) => {
+      const { table } = mirror
+      const row = table.toRow(item)
+      await query
+        .insertInto(table.table)
+        .values(row)
+        .onConflict((conflict) => conflict.column(table.keyColumn).doUpdateSet(row))
+        .execute()
+      done.push(() => mirror.apply(item))
+    },
+    remove: async (mirror, key) => {
+      const { table } = mirror
+      await query.deleteFrom(table.table).where(table.keyColumn, '=', key).execute()
+      done.push(() => mirror.drop(key))
+    },
+  }
+}
+
+/**
+ * A table whose rows are a key, the columns that SQL looks for, and the item as JSON. `columns`
+ * names them with their values; they must exist in the table.
+ */
+export function documentTable<Item extends object>(layout: {
+  readonly table: string
+  readonly keyColumn: string
+  keyOf(item: Item): string
+  columns?(item: Item): Readonly<Record<string, string | number | null>>
+}): MirrorTable<Item> {
+  return {
+    table: layout.table,
+    keyColumn: layout.keyColumn,
+    keyOf: layout.keyOf,
+    toRow: (item) => ({
+      [layout.keyColumn]: layout.keyOf(item),
+      ...layout.columns?.(item),
+      body: JSON.stringify(item),
+    }),
+    fromRow: (row: never) => JSON.parse((row as { body: string }).body) as Item,
+  }
+}
+
+/** Creates the table of a `documentTable`; columns are indexed, entries of `unique` uniquely. */
+export async function createDocumentTable(
+  query: Kysely<unknown>,
+  table: string,
+  layout: {
+    readonly key: string
+    readonly columns?: readonly string[]
+    readonly unique?: readonly (readonly string[])[]
+  },
+): Promise<void> {
+  let create = query.schema
+    .createTable(table)
+    .addColumn(layout.key, 'text', (column) => column.primaryKey())
+    .addColumn('body', 'text', (column) => column.notNull())
+  for (const name of layout.columns ?? []) create = create.addColumn(name, 'text')
+  await create.execute()
+  for (const name of layout.columns ?? []) {
+    await query.schema.createIndex(`${table}_by_${name}`).on(table).column(name).execute()
+  }
+  for (const columns of layout.unique ?? []) {
+    await query.schema
+      .createIndex(`${table}_${columns.join('_')}`)
+      .on(table)
+      .columns([...columns])
+      .unique()
+      .execute()
+  }
+}

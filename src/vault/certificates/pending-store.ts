@@ -1,0 +1,140 @@
+import { Fault } from '../../base/fault.ts'
+import { statement } from '../../storage/database.ts'
+import type { VaultFaultCode } from '../faults.ts'
+import type { Rows, Writing } from '../objects/store.ts'
+import type { ObjectTables, PendingTable } from '../objects/tables.ts'
+import type { Tags } from '../objects/version.ts'
+import type { CertificatePolicy } from './policy.ts'
+
+/** A begun operation, in the vendor's states (key-vault.md §10.4). */
+export interface PendingState {
+  readonly requestId: string
+  /** What the certificate's version will be. */
+  readonly version: string
+  readonly status: 'inProgress' | 'completed' | 'failed' | 'canceled'
+  /** base64 of a PKCS#10 request. */
+  readonly csr: string
+  readonly cancellationRequested: boolean
+  readonly error?: { readonly code: string; readonly message: string }
+  readonly policy: CertificatePolicy
+  readonly enabled?: boolean | undefined
+  readonly tags?: Tags | undefined
+  readonly createdAtMs: number
+}
+
+export interface Pending {
+  /** As first written. */
+  readonly displayName: string
+  readonly state: PendingState
+  readonly sealed: Uint8Array | null
+}
+
+interface Where {
+  readonly vault: string
+  /** Lower case. */
+  readonly name: string
+}
+
+const pendingByName = statement<ObjectTables, Where, PendingTable>((query, parameter) =>
+  query
+    .selectFrom('vault_certificate_pending')
+    .selectAll()
+    .where('vault', '=', parameter<string>('vault'))
+    .where('name', '=', parameter<string>('name')),
+)
+
+const deletePending = statement<ObjectTables, Where>((query, parameter) =>
+  query
+    .deleteFrom('vault_certificate_pending')
+    .where('vault', '=', parameter<string>('vault'))
+    .where('name', '=', parameter<string>('name')),
+)
+
+const insertPending = statement<ObjectTables, PendingTable>((query, parameter) =>
+  query.insertInto('vault_certificate_pending').values({
+    vault: parameter('vault'),
+    name: parameter('name'),
+    display_name: parameter('display_name'),
+    state: parameter('state'),
+    sealed: parameter<Uint8Array | null>('sealed'),
+  }),
+)
+
+/** Operations of names that have no certificate yet. */
+const pendingAlone = statement<
+  ObjectTables,
+  { vault: string; after: string; limit: number },
+  PendingTable
+>((query, parameter) =>
+  query
+    .selectFrom('vault_certificate_pending as p')
+    .selectAll('p')
+    .where('p.vault', '=', parameter<string>('vault'))
+    .where('p.name', '>', parameter<string>('after'))
+    .where(({ exists, not, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('vault_object as o')
+            .select('o.id')
+            .whereRef('o.vault', '=', 'p.vault')
+            .where('o.kind', '=', 'certificates')
+            .whereRef('o.name', '=', 'p.name'),
+        ),
+      ),
+    )
+    .orderBy('p.name')
+    .limit(parameter<number>('limit')),
+)
+
+function fromRow(row: PendingTable): Pending {
+  return {
+    displayName: row.display_name,
+    state: JSON.parse(row.state) as PendingState,
+    sealed: row.sealed,
+  }
+}
+
+export function findPending(rows: Rows, { vault, name }: Where): Pending | undefined {
+  const row = rows.all(pendingByName, { vault, name })[0]
+  return row && fromRow(row)
+}
+
+/** The operation, if it is the one asked for. @throws Fault `PendingNotFound` */
+export function readPending(rows: Rows, where: Where, requestId: string | null): Pending {
+  const found = findPending(rows, where)
+  if (found && (requestId === null || requestId === found.state.requestId)) return found
+  throw new Fault<VaultFaultCode>('PendingNotFound', 'Pending certificate not found')
+}
+
+/** Replaces what the name had. */
+export function putPending(tx: Writing, { vault, name }: Where, pending: Pending): void {
+  tx.run(deletePending, { vault, name })
+  tx.run(insertPending, {
+    vault,
+    name,
+    display_name: pending.displayName,
+    state: JSON.stringify(pending.state),
+    sealed: pending.sealed,
+  })
+}
+
+export function dropPending(tx: Writing, { vault, name }: Where): void {
+  tx.run(deletePending, { vault, name })
+}
+
+/** Operations whose names have no certificate yet, in the order of their lower-case names. */
+export function listPendingAlone(
+  rows: Rows,
+  bounds: { readonly vault: string; readonly after: string; readonly limit: number },
+): Pending[] {
+  return rows.all(pendingAlone, bounds).map(fromRow)
+}
+
+/** @throws Fault `PendingInProgress` while one runs */
+export function refuseSecond(rows: Rows, where: Where): void {
+  if (findPending(rows, where)?.state.status !== 'inProgress') return
+  throw new Fault<VaultFaultCode>(
+    'PendingInProgress',
+    "A new key vault certificate can not be created or imported while a pending key vault certificate's status is inProgress.",
+  )
+}

@@ -1,0 +1,30 @@
+import type { Principal } from '../http/principal.ts'
+import type { Database } from '../storage/database.ts'
+import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
+import type { ApiVersion } from './api-versions.ts'
+import type { LatestCache } from './objects/latest-cache.ts'
+import type { ObjectTables } from './objects/tables.ts'
+import type { VaultResource } from './ports.ts'
+import type { Throttle } from './throttle.ts'
+
+/** What all calls share. */
+export interface VaultStore {
+  readonly db: Database<ObjectTables>
+  readonly sealer: Sealer
+  readonly cache: LatestCache
+  /** Undefined: no limits. */
+  readonly throttle: Throttle | undefined
+}
+
+/** What an operation works on: a vault, for a caller who may. */
+export interface VaultCall {
+  readonly store: VaultStore
+  readonly vault: VaultResource
+  /** Seals and opens this vault's values. */
+  readonly scope: ScopeSealer
+  readonly principal: Principal
+  readonly apiVersion: ApiVersion
+  /** What ids begin with: the origin the client used. */
+  readonly uri: string
+  readonly nowMs: number
+}

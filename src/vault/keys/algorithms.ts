@@ -1,0 +1,222 @@
+import { Fault } from '../../base/fault.ts'
+import { propertyWrong, type VaultFaultCode } from '../faults.ts'
+import { cbcDecrypt, cbcEncrypt, gcmDecrypt, gcmEncrypt, isMac, mac, unwrap, wrap } from './aes.ts'
+import { type Curve, signDigest, verifyDigest } from './ecdsa.ts'
+import { familyOf, type KeyFamily, type PublicPart } from './material.ts'
+import {
+  type HashName,
+  openRsa,
+  pkcs1Sign,
+  pkcs1Verify,
+  pssSign,
+  pssVerify,
+  rsaDecrypt,
+  rsaEncrypt,
+} from './rsa.ts'
+
+/** What a caller sends for encryption and wrapping, and gets back. */
+export interface CipherParts {
+  readonly value: Buffer
+  readonly iv?: Buffer | undefined
+  readonly tag?: Buffer | undefined
+  readonly aad?: Buffer | undefined
+}
+
+interface Algorithm {
+  readonly family: KeyFamily
+  readonly curve?: Curve
+  /** Only keys of this size. */
+  readonly bits?: number
+}
+
+/** An algorithm that encrypts; `uses` says whether it also, or only, wraps keys. */
+export interface CipherAlgorithm extends Algorithm {
+  readonly uses: 'encrypt' | 'wrapKey' | 'both'
+  readonly encrypt: (secret: Buffer, parts: CipherParts) => CipherParts | undefined
+  readonly decrypt: (secret: Buffer, parts: CipherParts) => CipherParts | undefined
+}
+
+export interface SignAlgorithm extends Algorithm {
+  /** Undefined: any that fits the modulus. */
+  readonly digestBytes: number | undefined
+  readonly sign: (secret: Buffer, digest: Buffer) => Buffer
+  readonly verify: (secret: Buffer, digest: Buffer, signature: Buffer) => boolean
+}
+
+const plain = (value: Buffer | undefined): CipherParts | undefined => value && { value }
+
+function rsaCipher(oaepHash: HashName | undefined): CipherAlgorithm {
+  const run =
+    (work: typeof rsaEncrypt) =>
+    (secret: Buffer, { value }: CipherParts) => {
+      try {
+        return { value: work(openRsa(secret), oaepHash, value) }
+      } catch {
+        return undefined
+      }
+    }
+  return { family: 'RSA', uses: 'both', encrypt: run(rsaEncrypt), decrypt: run(rsaDecrypt) }
+}
+
+function gcm(bits: number): CipherAlgorithm {
+  return {
+    family: 'oct',
+    bits,
+    uses: 'encrypt',
+    encrypt: (key, { value, aad, iv }) => {
+      if (iv) throw propertyWrong('iv: GCM makes its own')
+      return { ...gcmEncrypt(key, value, aad), aad }
+    },
+    decrypt: (key, { value, iv, tag, aad }) => {
+      if (!iv || !tag) throw propertyWrong('iv, tag')
+      return plain(gcmDecrypt(key, { value, iv, tag }, aad))
+    },
+  }
+}
+
+function cbc(bits: number, pads: boolean): CipherAlgorithm {
+  const run =
+    (work: typeof cbcEncrypt) =>
+    (key: Buffer, { value, iv }: CipherParts) => {
+      if (iv?.length !== 16) throw propertyWrong('iv: 16 bytes')
+      const result = work(key, iv, value, pads)
+      return result && { value: result, iv }
+    }
+  return {
+    family: 'oct',
+    bits,
+    uses: 'encrypt',
+    encrypt: run(cbcEncrypt),
+    decrypt: run(cbcDecrypt),
+  }
+}
+
+function keyWrap(bits: number | undefined, pads: boolean): CipherAlgorithm {
+  return {
+    family: 'oct',
+    ...(bits !== undefined && { bits }),
+    uses: 'wrapKey',
+    encrypt: (key, { value }) => plain(wrap(key, value, pads)),
+    decrypt: (key, { value }) => plain(unwrap(key, value, pads)),
+  }
+}
+
+/** Encryption and wrapping (key-vault.md §8.1). */
+export const cipherAlgorithms: Readonly<Record<string, CipherAlgorithm>> = {
+  RSA1_5: rsaCipher(undefined),
+  'RSA-OAEP': rsaCipher('sha1'),
+  'RSA-OAEP-256': rsaCipher('sha256'),
+  A128GCM: gcm(128),
+  A192GCM: gcm(192),
+  A256GCM: gcm(256),
+  A128CBC: cbc(128, false),
+  A192CBC: cbc(192, false),
+  A256CBC: cbc(256, false),
+  A128CBCPAD: cbc(128, true),
+  A192CBCPAD: cbc(192, true),
+  A256CBCPAD: cbc(256, true),
+  A128KW: keyWrap(128, false),
+  A192KW: keyWrap(192, false),
+  A256KW: keyWrap(256, false),
+  CKM_AES_KEY_WRAP: keyWrap(undefined, false),
+  CKM_AES_KEY_WRAP_PAD: keyWrap(undefined, true),
+}
+
+type Sha2 = Exclude<HashName, 'sha1'>
+const SHA2_BYTES: Readonly<Record<Sha2, number>> = { sha256: 32, sha384: 48, sha512: 64 }
+
+function rs(hashName: Sha2 | undefined): SignAlgorithm {
+  return {
+    family: 'RSA',
+    digestBytes: hashName && SHA2_BYTES[hashName],
+    sign: (secret, digest) => pkcs1Sign(openRsa(secret), hashName, digest),
+    verify: (secret, digest, signature) =>
+      pkcs1Verify(openRsa(secret), hashName, digest, signature),
+  }
+}
+
+function ps(hashName: Sha2): SignAlgorithm {
+  return {
+    family: 'RSA',
+    digestBytes: SHA2_BYTES[hashName],
+    sign: (secret, digest) => pssSign(openRsa(secret), hashName, digest),
+    verify: (secret, digest, signature) => pssVerify(openRsa(secret), hashName, digest, signature),
+  }
+}
+
+function es(curve: Curve, digestBytes: number): SignAlgorithm {
+  return {
+    family: 'EC',
+    curve,
+    digestBytes,
+    sign: (secret, digest) => signDigest(curve, secret, digest),
+    verify: (secret, digest, signature) => verifyDigest(curve, secret, digest, signature),
+  }
+}
+
+function hs(hashName: Sha2): SignAlgorithm {
+  return {
+    family: 'oct',
+    digestBytes: SHA2_BYTES[hashName],
+    sign: (secret, digest) => mac(secret, hashName, digest),
+    verify: (secret, digest, given) => isMac(secret, hashName, digest, given),
+  }
+}
+
+/** Signatures of digests (key-vault.md §8.1). */
+export const signAlgorithms: Readonly<Record<string, SignAlgorithm>> = {
+  RS256: rs('sha256'),
+  RS384: rs('sha384'),
+  RS512: rs('sha512'),
+  RSNULL: rs(undefined),
+  PS256: ps('sha256'),
+  PS384: ps('sha384'),
+  PS512: ps('sha512'),
+  ES256: es('P-256', 32),
+  ES256K: es('P-256K', 32),
+  ES384: es('P-384', 48),
+  ES512: es('P-521', 64),
+  HS256: hs('sha256'),
+  HS384: hs('sha384'),
+  HS512: hs('sha512'),
+}
+
+/** Curves as the refusal names them. */
+const CURVE_NAMES: Readonly<Record<Curve, string>> = {
+  'P-256': 'P-256',
+  'P-256K': 'SECP256K1',
+  'P-384': 'P-384',
+  'P-521': 'P-521',
+}
+
+/**
+ * The algorithm of that name, if the key fits it.
+ *
+ * @throws Fault `PropertyWrong` for an unknown name, `AlgorithmWrong` when the key does not fit
+ */
+export function readAlgorithm<Found extends Algorithm>(
+  table: Readonly<Record<string, Found>>,
+  alg: unknown,
+  key: { readonly kid: string; readonly shown: PublicPart; readonly verb: string },
+): Found {
+  const found = typeof alg === 'string' && Object.hasOwn(table, alg) ? table[alg] : undefined
+  if (!found) throw propertyWrong('alg')
+  const { kid, shown, verb } = key
+  const misfit = misfitOf(found, shown)
+  if (misfit === undefined) return found
+  throw new Fault<VaultFaultCode>(
+    'AlgorithmWrong',
+    `Key and ${verb} algorithm are incompatible. Key ${kid} ${misfit[0]}, and algorithm '${alg}' can only be used with ${misfit[1]}.`,
+  )
+}
+
+function misfitOf(algorithm: Algorithm, shown: PublicPart): [string, string] | undefined {
+  const { family, curve, bits } = algorithm
+  if (familyOf(shown.kty) !== family) return [`is of type '${shown.kty}'`, `type '${family}'`]
+  if (curve !== undefined && shown.crv !== curve) {
+    const used = shown.crv ? CURVE_NAMES[shown.crv] : ''
+    return [`uses curve '${used}'`, `curve '${curve}'`]
+  }
+  if (bits !== undefined && shown.bits !== bits) return [`has ${shown.bits} bits`, `${bits} bits`]
+  return undefined
+}

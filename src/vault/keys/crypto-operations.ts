@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto'
+import { Fault } from '../../base/fault.ts'
+import type { JsonObject } from '../../base/json.ts'
+import type { Call } from '../../http/call.ts'
+import { json, type Reply } from '../../http/reply.ts'
+import type { VaultCall } from '../context.ts'
+import { cipherWrong, propertyWrong, type VaultFaultCode } from '../faults.ts'
+import { readBody, readName } from '../objects/attributes.ts'
+import { type VaultOperation, vaultOperation } from '../operation.ts'
+import {
+  type CipherParts,
+  cipherAlgorithms,
+  readAlgorithm,
+  type SignAlgorithm,
+  signAlgorithms,
+} from './algorithms.ts'
+import { type KeyUse, openKey, type UsableKey } from './key.ts'
+import { kidOf } from './wire.ts'
+
+const RNG_LIMIT_BYTES = 128
+
+interface Opened extends UsableKey {
+  readonly body: JsonObject
+  readonly kid: string
+}
+
+type CryptoCall = Call<{ readonly name: string; readonly version?: string }>
+
+/** One operation on two paths: with and without the version. */
+function cryptoOperation(
+  words: { readonly name: string; readonly path: string; readonly use: KeyUse },
+  needs: { readonly dataAction: string; readonly audit: string },
+  answer: (opened: Opened) => object,
+): VaultOperation[] {
+  const handle = async (call: CryptoCall, vault: VaultCall): Promise<Reply> => {
+    const target = { name: readName(call.params.name), version: call.params.version }
+    const body = readBody(await call.readJson())
+    const key = openKey(vault, target, words.use)
+    const kid = kidOf(vault, key.facts)
+    return json(200, answer({ ...key, body, kid }))
+  }
+  const rights = { ...needs, policy: words.use, budget: 'keys' } as const
+  return [
+    vaultOperation(
+      words.name,
+      { method: 'POST', path: `/keys/:name/:version/${words.path}` },
+      rights,
+      handle as Parameters<typeof vaultOperation>[3],
+    ),
+    vaultOperation(
+      words.name,
+      { method: 'POST', path: `/keys/:name/${words.path}` },
+      rights,
+      handle as Parameters<typeof vaultOperation>[3],
+    ),
+  ]
+}
+
+/** base64url, with or without padding. @throws Fault `PropertyWrong` */
+function readBytes(body: JsonObject, name: string): Buffer {
+  const text = body[name]
+  if (typeof text !== 'string' || !/^[\w+/-]*=*$/.test(text)) throw propertyWrong(name)
+  return Buffer.from(text, 'base64url')
+}
+
+function findBytes(body: JsonObject, name: string): Buffer | undefined {
+  return (body[name] ?? null) === null ? undefined : readBytes(body, name)
+}
+
+function cipher(use: KeyUse): (opened: Opened) => object {
+  const isWrap = use === 'wrapKey' || use === 'unwrapKey'
+  const gives = use === 'encrypt' || use === 'wrapKey' ? 'encrypt' : 'decrypt'
+  return ({ body, kid, details, secret }) => {
+    const verb = isWrap ? 'wrap' : 'encryption'
+    const algorithm = readAlgorithm(cipherAlgorithms, body['alg'], { kid, shown: details, verb })
+    if (algorithm.uses !== 'both' && (algorithm.uses === 'wrapKey') !== isWrap) {
+      throw propertyWrong('alg')
+    }
+    const parts: CipherParts = {
+      value: readBytes(body, 'value'),
+      iv: findBytes(body, 'iv'),
+      tag: findBytes(body, 'tag'),
+      aad: findBytes(body, 'aad'),
+    }
+    const result = algorithm[gives](secret, parts)
+    if (!result) throw cipherWrong()
+    return toAnswer(kid, result)
+  }
+}
+
+function toAnswer(kid: string, result: CipherParts): object {
+  const text = (bytes: Buffer) => bytes.toString('base64url')
+  return {
+    kid,
+    value: text(result.value),
+    ...(result.iv && { iv: text(result.iv) }),
+    ...(result.tag && { tag: text(result.tag) }),
+    ...(result.aad && { aad: text(result.aad) }),
+  }
+}
+
+/** The algorithm and a digest of its length. @throws Fault `AlgorithmWrong` or `PropertyWrong` */
+function readDigest(
+  { body, kid, details }: Opened,
+  name: 'value' | 'digest',
+): { algorithm: SignAlgorithm; digest: Buffer } {
+  const asked = { kid, shown: details, verb: 'signing' }
+  const algorithm = readAlgorithm(signAlgorithms, body['alg'], asked)
+  const digest = readBytes(body, name)
+  const longest = details.bits / 8 - 11
+  const fits =
+    algorithm.digestBytes === undefined
+      ? digest.length <= longest
+      : digest.length === algorithm.digestBytes
+  if (fits) return { algorithm, digest }
+  const expected = algorithm.digestBytes ?? `at most ${longest}`
+  throw new Fault<VaultFaultCode>(
+    'AlgorithmWrong',
+    `Invalid length of '${name}': ${digest.length} bytes. Algorithm '${body['alg']}' requires ${expected} bytes.`,
+  )
+}
+
+const cryptoOperations = [
+  ...cryptoOperation(
+    { name: 'encrypt', path: 'encrypt', use: 'encrypt' },
+    { dataAction: 'keys/encrypt/action', audit: 'KeyEncrypt' },
+    cipher('encrypt'),
+  ),
+  ...cryptoOperation(
+    { name: 'decrypt', path: 'decrypt', use: 'decrypt' },
+    { dataAction: 'keys/decrypt/action', audit: 'KeyDecrypt' },
+    cipher('decrypt'),
+  ),
+  ...cryptoOperation(
+    { name: 'wrapKey', path: 'wrapkey', use: 'wrapKey' },
+    { dataAction: 'keys/wrap/action', audit: 'KeyWrap' },
+    cipher('wrapKey'),
+  ),
+  ...cryptoOperation(
+    { name: 'unwrapKey', path: 'unwrapkey', use: 'unwrapKey' },
+    { dataAction: 'keys/unwrap/action', audit: 'KeyUnwrap' },
+    cipher('unwrapKey'),
+  ),
+  ...cryptoOperation(
+    { name: 'sign', path: 'sign', use: 'sign' },
+    { dataAction: 'keys/sign/action', audit: 'KeySign' },
+    (opened) => {
+      const { algorithm, digest } = readDigest(opened, 'value')
+      const value = algorithm.sign(opened.secret, digest).toString('base64url')
+      return { kid: opened.kid, value }
+    },
+  ),
+  ...cryptoOperation(
+    { name: 'verify', path: 'verify', use: 'verify' },
+    { dataAction: 'keys/verify/action', audit: 'KeyVerify' },
+    (opened) => {
+      const { algorithm, digest } = readDigest(opened, 'digest')
+      const signature = readBytes(opened.body, 'value')
+      return { value: algorithm.verify(opened.secret, digest, signature) }
+    },
+  ),
+]
+
+/** Azure has it on managed HSM only; here whoever may read a key's public part may have it. */
+const getRandomBytes = vaultOperation(
+  'GetRandomBytes',
+  { method: 'POST', path: '/rng' },
+  { policy: 'get', dataAction: 'keys/read', audit: 'RandomBytesGet' },
+  async (call) => {
+    const { count } = readBody(await call.readJson()) as { count?: unknown }
+    if (typeof count !== 'number' || !Number.isInteger(count)) throw propertyWrong('count')
+    if (count < 1 || count > RNG_LIMIT_BYTES) throw propertyWrong('count')
+    return json(200, { value: randomBytes(count).toString('base64url') })
+  },
+)
+
+/** What a key is used for (key-vault.md §7.1, §8). */
+export const keyUseOperations = [...cryptoOperations, getRandomBytes]

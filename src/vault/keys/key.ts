@@ -1,0 +1,155 @@
+import { newVersionId } from '../../base/ids.ts'
+import { isObject, type JsonObject, readArray } from '../../base/json.ts'
+import type { VaultCall } from '../context.ts'
+import { keyRefused, notOffered, propertyWrong } from '../faults.ts'
+import { orPropertyWrong, readAttributes, readTags } from '../objects/attributes.ts'
+import { addVersion, type NewVersion, type VersionChange } from '../objects/changes.ts'
+import { change, openValue, placeOf, readObjectVersion, sealPlace } from '../objects/objects.ts'
+import { findLatest, type Place, type Writing } from '../objects/store.ts'
+import type { ObjectVersion, VersionFacts } from '../objects/version.ts'
+import { familyOf, type KeyFamily, type KeyMaterial, type PublicPart } from './material.ts'
+import { planRotation } from './rotation-store.ts'
+
+const TAG_LIMIT_CHARACTERS = 256
+
+/** What a key's row shows beside the common facts. */
+export interface KeyDetails extends PublicPart {
+  readonly key_ops: readonly string[]
+  /** True for keys of certificates whose policy says so. */
+  readonly exportable?: boolean
+}
+
+const KEY_OPS = [
+  'encrypt',
+  'decrypt',
+  'sign',
+  'verify',
+  'wrapKey',
+  'unwrapKey',
+  'import',
+  'export',
+] as const
+
+/** Operations that a key's `key_ops` allow or forbid. */
+export type KeyUse = 'encrypt' | 'decrypt' | 'sign' | 'verify' | 'wrapKey' | 'unwrapKey'
+
+/** These stay allowed outside nbf and exp (key-vault.md §7.4). */
+const UNDYING: readonly KeyUse[] = ['decrypt', 'unwrapKey', 'verify']
+
+const DEFAULT_OPS: Readonly<Record<KeyFamily, readonly string[]>> = {
+  RSA: ['encrypt', 'decrypt', 'sign', 'verify', 'wrapKey', 'unwrapKey'],
+  EC: ['sign', 'verify'],
+  oct: ['encrypt', 'decrypt', 'wrapKey', 'unwrapKey'],
+}
+
+/** The row was written by this room, so its details are a key's. */
+export function detailsOf(key: VersionFacts): KeyDetails {
+  return key.details as unknown as KeyDetails
+}
+
+/** `key_ops`; undefined when none are named. @throws Fault `PropertyWrong` */
+export function readKeyOps(value: unknown): readonly string[] | undefined {
+  if (value === undefined || value === null) return undefined
+  const names = orPropertyWrong('key_ops', () => readArray(value, 'key_ops'))
+  for (const name of names) {
+    if (!KEY_OPS.some((known) => known === name)) throw propertyWrong('key_ops')
+  }
+  return names as readonly string[]
+}
+
+/** Attributes and tags of a body. @throws Fault `PropertyWrong`, or `NotOffered` for key release */
+export function readKeyChange(body: JsonObject): VersionChange {
+  const attributes = body['attributes']
+  const isExportable = isObject(attributes) && attributes['exportable'] === true
+  if (isExportable || (body['release_policy'] ?? null) !== null) {
+    throw notOffered('Exportable keys and release policies are not offered by this vault.')
+  }
+  return { ...readAttributes(body), tags: readTags(body, TAG_LIMIT_CHARACTERS) }
+}
+
+/** HSM and symmetric types are for the premium tier. @throws Fault `NotOffered` */
+export function checkTier(call: VaultCall, kty: string): void {
+  if (call.vault.sku === 'premium' || kty === 'RSA' || kty === 'EC') return
+  throw notOffered(`Keys of type ${kty} need a vault of the premium tier.`)
+}
+
+/** A version ready to be stored. */
+export function sealKey(
+  call: Pick<VaultCall, 'scope' | 'nowMs'>,
+  name: string,
+  material: KeyMaterial,
+  asked: VersionChange & { readonly keyOps: readonly string[] | undefined },
+): NewVersion {
+  const version = newVersionId()
+  const { shown, secret } = material
+  return {
+    version,
+    sealed: call.scope.seal(sealPlace('keys', name, version), secret.open()),
+    enabled: asked.enabled ?? true,
+    notBeforeMs: asked.notBeforeMs,
+    expiresAtMs: asked.expiresAtMs,
+    createdAtMs: call.nowMs,
+    updatedAtMs: call.nowMs,
+    tags: asked.tags,
+    details: { ...shown, key_ops: asked.keyOps ?? DEFAULT_OPS[familyOf(shown.kty)] },
+  }
+}
+
+/** Stores a key, or a new version of it; resolves when it is durable. @throws Fault `DeletedNameHeld` */
+export function storeKey(
+  call: VaultCall,
+  displayName: string,
+  made: NewVersion,
+): Promise<VersionFacts> {
+  const place = placeOf(call, 'keys', displayName.toLowerCase())
+  return change(call, place, (tx) => appendKey(tx, place, displayName, made))
+}
+
+/** As `storeKey`, inside a write. */
+export function appendKey(
+  tx: Writing,
+  place: Place,
+  displayName: string,
+  made: NewVersion,
+): VersionFacts {
+  addVersion(tx, place, displayName, made)
+  planRotation(tx, place)
+  const stored = findLatest(tx, place)
+  if (!stored) throw new Error('A key that was just stored is not there.')
+  return stored
+}
+
+/** A version that may be used, with its secret opened. */
+export interface UsableKey {
+  readonly facts: ObjectVersion
+  readonly details: KeyDetails
+  readonly secret: Buffer
+}
+
+/**
+ * Opens a version for one use, the newest when none is named.
+ *
+ * @throws Fault `KeyNotFound`, `KeyDisabled`, `KeyOperationForbidden`, `KeyNotYetValid`, `KeyExpired` or `Throttled`
+ */
+export function openKey(
+  call: VaultCall,
+  target: { readonly name: string; readonly version: string | undefined },
+  use: KeyUse,
+): UsableKey {
+  const facts = readObjectVersion(call, 'keys', target.name, target.version)
+  const details = detailsOf(facts)
+  call.store.throttle?.takeKey(call.vault, details, 'use', call.nowMs)
+  if (!facts.enabled) throw keyRefused('KeyDisabled', use)
+  if (!details.key_ops.includes(use)) throw keyRefused('KeyOperationForbidden', use)
+  if (!UNDYING.includes(use)) checkWindow(facts, use, call.nowMs)
+  return { facts, details, secret: openValue(call.scope, 'keys', facts) }
+}
+
+function checkWindow(facts: VersionFacts, use: KeyUse, nowMs: number): void {
+  if (facts.notBeforeMs !== undefined && nowMs < facts.notBeforeMs) {
+    throw keyRefused('KeyNotYetValid', use)
+  }
+  if (facts.expiresAtMs !== undefined && nowMs >= facts.expiresAtMs) {
+    throw keyRefused('KeyExpired', use)
+  }
+}

@@ -1,0 +1,39 @@
+import type { Sealer } from '../../storage/sealing.ts'
+import { recordByClock } from '../audit.ts'
+import type { VaultStore } from '../context.ts'
+import { type DueObject, eachDue } from '../objects/schedule.ts'
+import { findLatest } from '../objects/store.ts'
+import type { AuditSink, VaultDirectory } from '../ports.ts'
+import { rotateKey } from './rotation.ts'
+import { findPolicy } from './rotation-store.ts'
+
+interface Ports {
+  readonly directory: VaultDirectory
+  readonly sealer: Sealer
+  readonly audit: AuditSink
+}
+
+/**
+ * Makes new versions of the keys whose policy wants one; gives their number. Of two processes that
+ * try at once, one makes it. Keys of deleted vaults wait.
+ */
+export function rotateDue(ports: Ports, store: VaultStore, nowMs: number): Promise<number> {
+  return eachDue(store.db, 'keys', nowMs, (due) => rotateOne(ports, store, due, nowMs))
+}
+
+async function rotateOne(
+  ports: Ports,
+  store: VaultStore,
+  due: DueObject,
+  nowMs: number,
+): Promise<boolean> {
+  const place = { vault: due.vault, kind: 'keys', name: due.name } as const
+  const current = findLatest(store.db, place)
+  const vault = ports.directory.findVault(findPolicy(store.db, place)?.vaultName ?? '')
+  // Another vault may have taken the name of one that was purged.
+  if (vault?.dataId !== due.vault || !current || current.deletedAtMs !== undefined) return false
+  const scope = await ports.sealer.scope(`vault:${due.vault}`)
+  const made = await rotateKey({ store, vault, scope, nowMs }, place, current, current.version)
+  if (made) recordByClock(ports.audit, vault, { kind: 'keys', made, nowMs })
+  return made !== undefined
+}

@@ -1,0 +1,38 @@
+import { isSince } from '../api-versions.ts'
+import type { VaultCall } from '../context.ts'
+import { toAttributes } from '../objects/attributes.ts'
+import type { VersionFacts } from '../objects/version.ts'
+import { detailsOf } from './key.ts'
+
+/** The id of a version: what answers call `kid`. */
+export function kidOf(call: VaultCall, key: VersionFacts): string {
+  return `${call.uri}/keys/${key.name}/${key.version}`
+}
+
+/** Key Vault's `KeyBundle`: the public part only. */
+export function toKeyBundle(call: VaultCall, key: VersionFacts): object {
+  const { bits: _bits, exportable: _exportable, key_ops, kty, ...numbers } = detailsOf(key)
+  return {
+    key: { kid: kidOf(call, key), kty, key_ops, ...numbers },
+    attributes: keyAttributes(call, key),
+    ...(key.tags !== undefined && { tags: key.tags }),
+    ...(key.managed && { managed: true }),
+  }
+}
+
+/** `KeyItem`: its id is called `kid` too, and names the version only in a list of versions. */
+export function toKeyItem(call: VaultCall, key: VersionFacts, of: 'keys' | 'versions'): object {
+  return {
+    kid: of === 'versions' ? kidOf(call, key) : `${call.uri}/keys/${key.name}`,
+    attributes: keyAttributes(call, key),
+    ...(key.tags !== undefined && { tags: key.tags }),
+    ...(key.managed && { managed: true }),
+  }
+}
+
+/** Keys of every type are kept in software, so that all name platform 0 (key-vault.md §7.2). */
+function keyAttributes(call: VaultCall, key: VersionFacts): object {
+  const attributes = toAttributes(call, key)
+  if (!isSince(call.apiVersion, '7.5-preview.1')) return attributes
+  return { ...attributes, exportable: detailsOf(key).exportable === true, hsmPlatform: '0' }
+}

@@ -1,0 +1,183 @@
+import { Fault } from '../../base/fault.ts'
+import { isObject, parseJson } from '../../base/json.ts'
+import type { ScopeSealer } from '../../storage/sealing.ts'
+import type { VaultCall } from '../context.ts'
+import {
+  backupUnreadable,
+  deletedNameHeld,
+  type Kind,
+  nameTaken,
+  propertyWrong,
+  type VaultFaultCode,
+} from '../faults.ts'
+import { appendVersion, findUnpurged, makeObject, type NewVersion } from './changes.ts'
+import { change, openValue, placeOf, readLiveObject, readOwnObject, sealPlace } from './objects.ts'
+import {
+  findLatest,
+  listSealedVersions,
+  type ObjectRow,
+  type Place,
+  type Writing,
+} from './store.ts'
+import type { ObjectVersion, VersionFacts } from './version.ts'
+
+/** Versions in one backup at most (key-vault.md §5.3). */
+const VERSIONS_LIMIT = 500
+
+/** Larger than 500 values of 25 KiB in base64 with their attributes. */
+export const BACKUP_LIMIT_BYTES = 64 * 1024 * 1024
+
+interface BackedUpVersion extends Omit<NewVersion, 'sealed'> {
+  /** base64 */
+  readonly value: string
+}
+
+interface BackedUp {
+  readonly format: 1
+  readonly name: string
+  /** A key's rotation policy, a certificate's policy. */
+  readonly policy: string | null
+  readonly versions: readonly BackedUpVersion[]
+  /** The key and the secret of a certificate. */
+  readonly parts?: Partial<Record<Kind, BackedUp>>
+}
+
+/**
+ * The object with all its versions, and its parts, as an opaque base64url text, sealed for the
+ * subscription: it can be restored into another vault of it, also after this vault is gone.
+ *
+ * @throws Fault `ParameterWrong` when there are more than 500 versions
+ */
+export async function backUp(
+  call: VaultCall,
+  kind: Kind,
+  name: string,
+  partKinds: readonly Kind[] = [],
+): Promise<string> {
+  const object = readOwnObject(call.store.db, placeOf(call, kind, name))
+  const parts = partKinds.map((part) => {
+    const found = readLiveObject(call.store.db, placeOf(call, part, name))
+    return [part, gather(call, part, found)] as const
+  })
+  const content = { ...gather(call, kind, object), parts: Object.fromEntries(parts) }
+  const sealer = await backupScope(call)
+  return sealer.seal(backupPlace(kind), JSON.stringify(content)).toString('base64url')
+}
+
+function gather(call: VaultCall, kind: Kind, object: ObjectRow): BackedUp {
+  const versions = listSealedVersions(call.store.db, object.id, VERSIONS_LIMIT + 1)
+  if (versions.length > VERSIONS_LIMIT) {
+    throw new Fault<VaultFaultCode>(
+      'ParameterWrong',
+      `A backup holds at most ${VERSIONS_LIMIT} versions, and ${object.display_name} has more.`,
+    )
+  }
+  return {
+    format: 1,
+    name: object.display_name,
+    policy: object.policy,
+    versions: versions.map((version) => toBackedUp(call.scope, kind, version)),
+  }
+}
+
+/**
+ * Makes the backed-up object with its name and its versions; `after` runs in the same write.
+ *
+ * @throws Fault `BackupUnreadable`, `NameTaken`, `DeletedNameHeld` or `PropertyWrong`
+ */
+export async function restore(
+  call: VaultCall,
+  kind: Kind,
+  body: unknown,
+  after?: (tx: Writing, place: Place) => void,
+): Promise<VersionFacts> {
+  const text = isObject(body) ? body['value'] : undefined
+  if (typeof text !== 'string') throw propertyWrong('value')
+  const content = await openBackup(call, kind, text)
+  const whole: readonly [Kind, BackedUp][] = [
+    [kind, content],
+    ...(Object.entries(content.parts ?? {}) as [Kind, BackedUp][]),
+  ]
+  const made = whole.map(([part, backedUp]) => ({
+    content: backedUp,
+    place: placeOf(call, part, backedUp.name.toLowerCase()),
+    managed: part !== kind,
+    versions: backedUp.versions.map((version) => toSealed(call.scope, part, backedUp, version)),
+  }))
+  const places = made.map(({ place }) => place)
+  return change(call, places, (tx) => {
+    for (const one of made) putBack(tx, one, call.nowMs)
+    const place = placeOf(call, kind, content.name.toLowerCase())
+    after?.(tx, place)
+    const latest = findLatest(tx, place)
+    if (!latest) throw new Error('A backup without a version was restored.')
+    return latest
+  })
+}
+
+function putBack(
+  tx: Writing,
+  made: {
+    readonly content: BackedUp
+    readonly place: Place
+    readonly managed: boolean
+    readonly versions: readonly NewVersion[]
+  },
+  nowMs: number,
+): void {
+  const { content, place, managed, versions } = made
+  const found = findUnpurged(tx, place, nowMs)
+  if (found) {
+    throw found.deleted_at_ms === null
+      ? nameTaken(place.kind, found.display_name)
+      : deletedNameHeld(place.kind, found.display_name)
+  }
+  const { policy, name: displayName } = content
+  const object = makeObject(tx, place, { displayName, managed, policy })
+  for (const version of versions) appendVersion(tx, object.id, version)
+}
+
+async function openBackup(call: VaultCall, kind: Kind, text: string): Promise<BackedUp> {
+  const sealer = await backupScope(call)
+  try {
+    const opened = sealer.open(backupPlace(kind), Buffer.from(text, 'base64url')).open()
+    return parseJson(opened, 'The backup') as BackedUp
+  } catch (thrown) {
+    if (thrown instanceof Fault) throw backupUnreadable()
+    throw thrown
+  }
+}
+
+/** Backups of one subscription open in each of its vaults (key-vault.md §12.4). */
+function backupScope(call: VaultCall): Promise<ScopeSealer> {
+  const subscription = call.vault.id.split('/')[2] ?? ''
+  return call.store.sealer.scope(`vault-backup:${subscription.toLowerCase()}`)
+}
+
+function backupPlace(kind: Kind): string {
+  return `backup/${kind}`
+}
+
+function toBackedUp(scope: ScopeSealer, kind: Kind, found: ObjectVersion): BackedUpVersion {
+  return {
+    version: found.version,
+    value: openValue(scope, kind, found).toString('base64'),
+    enabled: found.enabled,
+    notBeforeMs: found.notBeforeMs,
+    expiresAtMs: found.expiresAtMs,
+    createdAtMs: found.createdAtMs,
+    updatedAtMs: found.updatedAtMs,
+    tags: found.tags,
+    details: found.details,
+  }
+}
+
+function toSealed(
+  scope: ScopeSealer,
+  kind: Kind,
+  content: BackedUp,
+  { value, ...version }: BackedUpVersion,
+): NewVersion {
+  const place = sealPlace(kind, content.name, version.version)
+  return { ...version, sealed: scope.seal(place, Buffer.from(value, 'base64')) }
+}

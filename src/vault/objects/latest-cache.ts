@@ -1,0 +1,60 @@
+import type { ObjectVersion } from './version.ts'
+
+/** What a row costs beside its sealed bytes, roughly. */
+const ROW_BYTES = 600
+
+/**
+ * The newest versions read last, sealed as they are stored; opened values are never kept. Bounded
+ * by bytes: two generations, so that a hit costs one look-up and nothing is moved on the way.
+ */
+export class LatestCache {
+  readonly #halfBytes: number
+  #young = new Map<string, ObjectVersion>()
+  #old = new Map<string, ObjectVersion>()
+  #youngBytes = 0
+  #mark = 0
+
+  constructor(limitBytes: number) {
+    this.#halfBytes = limitBytes / 2
+  }
+
+  /** `mark` is the database's change mark: when it moved, another process has written. */
+  find(key: string, mark: number): ObjectVersion | undefined {
+    if (mark !== this.#mark) this.#forgetAll(mark)
+    const young = this.#young.get(key)
+    if (young) return young
+    const old = this.#old.get(key)
+    if (old) {
+      this.#old.delete(key)
+      this.keep(key, old)
+    }
+    return old
+  }
+
+  keep(key: string, version: ObjectVersion): void {
+    const bytes = version.sealed.byteLength + ROW_BYTES
+    if (this.#youngBytes + bytes > this.#halfBytes) {
+      this.#old = this.#young
+      this.#young = new Map()
+      this.#youngBytes = 0
+    }
+    this.#young.set(key, version)
+    this.#youngBytes += bytes
+  }
+
+  forget(key: string): void {
+    this.#young.delete(key)
+    this.#old.delete(key)
+  }
+
+  clear(): void {
+    this.#forgetAll(this.#mark)
+  }
+
+  #forgetAll(mark: number): void {
+    this.#mark = mark
+    this.#young.clear()
+    this.#old.clear()
+    this.#youngBytes = 0
+  }
+}
