@@ -8,7 +8,7 @@ import { runLoad, scratch, startPeer } from './processes.ts'
 
 const CLIENTS = 64
 /** A load before the first round that is measured. */
-const PRIMING = { durationMs: 2500, warmUpMs: 0 }
+const PRIMING = { durationMs: 2200, warmUpMs: 0 }
 
 interface Round extends LoadReport {
   /** CPU time of the server for each request, in microseconds. */
@@ -19,7 +19,7 @@ interface Round extends LoadReport {
 export async function measureVault(quick: boolean): Promise<readonly Figure[]> {
   const folder = scratch()
   const rounds = quick ? 3 : 5
-  const times = quick ? { durationMs: 1200, warmUpMs: 300 } : { durationMs: 5000, warmUpMs: 2000 }
+  const times = quick ? { durationMs: 1000, warmUpMs: 300 } : { durationMs: 5000, warmUpMs: 2000 }
   return [
     ...(await measureReads(folder, rounds, times)),
     ...(await measureWrites(folder, rounds, times)),

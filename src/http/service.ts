@@ -36,39 +36,67 @@ export function createHandler<Context>(
   onBug: (error: unknown, call: Call) => void,
 ): Handler {
   const findRoute = createRouter(service.operations)
-  const answer = async (
-    request: IncomingMessage,
-    response: ServerResponse,
-    call: ArrivedCall,
-  ): Promise<void> => {
-    const route = findRoute(call.method, call.path)
-    let reply: Reply
-    try {
-      if (route) {
-        call.params = route.params
-        const context = service.open(call, route.operation)
-        reply = await route.operation.handle(
-          call,
-          context instanceof Promise ? await context : context,
-        )
-      } else {
-        reply = await service.notFound(call)
-      }
-    } catch (thrown) {
-      reply = service.toReply(thrown, call)
-      if (reply.status >= 500 && !isSenderGone(thrown)) onBug(thrown, call)
-    }
-    service.answered?.(call, route?.operation, reply)
+  const finish = (asking: Asking<Context>, reply: Reply): void => {
+    const { request, response, call, operation } = asking
+    service.answered?.(call, operation, reply)
     if (reply.status >= 400 && !request.readableDidRead) request.resume()
     send(response, reply, service.headers(call), (error) => onBug(error, call))
   }
+  const refuse = (asking: Asking<Context>, thrown: unknown): void => {
+    const reply = service.toReply(thrown, asking.call)
+    if (reply.status >= 500 && !isSenderGone(thrown)) onBug(thrown, asking.call)
+    finish(asking, reply)
+  }
+  /** Nothing is awaited that is there already: a read from memory is answered in one go. */
+  const answer = (asking: Asking<Context>): Promise<void> | undefined => {
+    let replied: Promise<Reply> | Reply
+    try {
+      replied = reply(service, asking)
+    } catch (thrown) {
+      refuse(asking, thrown)
+      return undefined
+    }
+    if (!(replied instanceof Promise)) {
+      finish(asking, replied)
+      return undefined
+    }
+    return replied.then(
+      (found) => finish(asking, found),
+      (thrown: unknown) => refuse(asking, thrown),
+    )
+  }
   return (request, response, at) => {
     const call = new ArrivedCall(request, toAsked(request, service), at, clock.nowMs())
-    answer(request, response, call).catch((error: unknown) => {
+    const cut = (error: unknown) => {
       onBug(error, call)
       response.destroy()
-    })
+    }
+    try {
+      const route = findRoute(call.method, call.path)
+      if (route) call.params = route.params
+      answer({ request, response, call, operation: route?.operation })?.catch(cut)
+    } catch (error) {
+      cut(error)
+    }
   }
+}
+
+interface Asking<Context> {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly call: ArrivedCall
+  readonly operation: Operation<Context> | undefined
+}
+
+function reply<Context>(
+  service: Service<Context>,
+  { call, operation }: Asking<Context>,
+): Promise<Reply> | Reply {
+  if (!operation) return service.notFound(call)
+  const context = service.open(call, operation)
+  return context instanceof Promise
+    ? context.then((opened) => operation.handle(call, opened))
+    : operation.handle(call, context)
 }
 
 function toAsked(request: IncomingMessage, service: Pick<Service<unknown>, 'rewrite'>): Asked {
