@@ -227,6 +227,7 @@ test('two processes append and ask at once', async () => {
 test('a failed write is told, kept and tried again', async () => {
   let failing = true
   const { monitor, troubles } = await open(path.join(folder(), 'a.db'), (db) => ({
+    engine: db.engine,
     query: db.query,
     all: (statement, parameters) => db.all(statement, parameters),
     changeMark: () => db.changeMark(),

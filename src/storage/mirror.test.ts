@@ -108,6 +108,7 @@ function farAway(db: Database<unknown>) {
   let answered = Promise.resolve()
   let listener = () => {}
   const engine: Database<unknown> = {
+    engine: db.engine,
     query: db.query,
     all: async (statement, parameters) => {
       const rows = await db.all(statement, parameters)
