@@ -16,10 +16,13 @@ const GROUP_LIMIT = 64
 const READER_SETUP =
   'set session characteristics as transaction isolation level read committed, read only; set jit = off'
 /** A commit is durable whatever the server's default is; a process that stands still holds no lock. */
-const WRITER_SETUP = `
-  set session characteristics as transaction isolation level read committed, read write;
-  set jit = off; set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '60s';
-  select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`
+function writerSetup(busyTimeoutMs: number): string {
+  return `set session characteristics as transaction isolation level read committed, read write;
+    set jit = off; set idle_in_transaction_session_timeout = '60s';
+    set lock_timeout = ${Math.round(busyTimeoutMs)};
+    select set_config('synchronous_commit', 'on', false)
+      where current_setting('synchronous_commit') = 'off'`
+}
 
 /** All writers of one schema take turns: docs/decisions/0012-one-writer-on-postgresql.md. */
 const TAKE_TURN = 'select pg_advisory_xact_lock(1936749921, hashtext(current_schema()))'
@@ -33,15 +36,18 @@ const BEGIN = `begin; ${TAKE_TURN}; select last_value from sluice_commit; savepo
  */
 export async function openPostgres<Tables>(
   url: string,
-  options: { readonly writesPerCommit?: number } = {},
+  options: { readonly writesPerCommit?: number; readonly busyTimeoutMs?: number } = {},
 ): Promise<Database<Tables>> {
-  const session = await Session.open(url, WRITER_SETUP)
+  const setup = writerSetup(options.busyTimeoutMs ?? 10_000)
+  const session = await Session.open(url, setup)
   try {
     const schema = await prepareSchema(session)
     const foreign = new ForeignCommits(url, `sluice_commit_${schema}`)
     await foreign.start()
     const limit = options.writesPerCommit ?? GROUP_LIMIT
-    return new PostgresDatabase(url, foreign, limit) as unknown as Database<Tables>
+    const open = (kind: 'reader' | 'writer') =>
+      Session.open(url, kind === 'writer' ? setup : READER_SETUP)
+    return new PostgresDatabase(open, foreign, limit) as unknown as Database<Tables>
   } finally {
     await session.close()
   }
@@ -86,12 +92,16 @@ class PostgresDatabase implements Database<unknown> {
   #query: Kysely<unknown> | undefined
   #isClosed = false
 
-  constructor(url: string, foreign: ForeignCommits, groupLimit: number) {
+  constructor(
+    open: (kind: 'reader' | 'writer') => Promise<Session>,
+    foreign: ForeignCommits,
+    groupLimit: number,
+  ) {
     this.#foreign = foreign
     const backoff = new Backoff()
-    const slot = (setup: string) => new SessionSlot(() => Session.open(url, setup), backoff)
-    this.#writer = slot(WRITER_SETUP)
-    this.#readers = Array.from({ length: READERS }, () => slot(READER_SETUP))
+    const slot = (kind: 'reader' | 'writer') => new SessionSlot(() => open(kind), backoff)
+    this.#writer = slot('writer')
+    this.#readers = Array.from({ length: READERS }, () => slot('reader'))
     this.#queue = new WriteQueue(groupLimit, (group) => this.#commitGroup(group))
     foreign.onSilence(() => {
       for (const each of [this.#writer, ...this.#readers]) each.drop()

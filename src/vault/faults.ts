@@ -14,6 +14,7 @@ export type VaultFaultCode =
   | 'ContactsNotFound'
   | 'DataBusy'
   | 'DatabaseClosed'
+  | 'DatabaseGone'
   | 'DeletedNameHeld'
   | 'DiskFull'
   | 'ForbiddenByConnection'

@@ -22,6 +22,7 @@ const WIRE: Record<VaultFaultCode, Spelling> = {
   ContactsNotFound: { status: 404, code: 'ContactsNotFound' },
   DataBusy: { status: 503, code: 'ServiceUnavailable' },
   DatabaseClosed: { status: 503, code: 'ServiceUnavailable' },
+  DatabaseGone: { status: 503, code: 'ServiceUnavailable' },
   DeletedNameHeld: { status: 409, code: 'Conflict', inner: 'ObjectIsDeletedButRecoverable' },
   DiskFull: { status: 503, code: 'ServiceUnavailable' },
   ForbiddenByConnection: { status: 403, code: 'Forbidden', inner: 'ForbiddenByConnection' },

@@ -9,6 +9,8 @@ export interface PostgresCluster {
   newDatabase(): Promise<string>
   /** The address of the cluster as its owner. */
   readonly url: string
+  /** Ends it as a crash does, and starts it again. */
+  restart(): Promise<void>
   /** Ends all processes and removes all files. */
   stop(): Promise<void>
 }
@@ -42,20 +44,32 @@ export async function startPostgres(): Promise<PostgresCluster | string> {
     execFileSync(path.join(programs, 'initdb'), [...make, '--locale=C'], { ...how, stdio: 'pipe' })
   }
   const options = ['-D', data, '-k', folder, '-h', '', '-c', 'max_connections=400']
-  const server = spawn(path.join(programs, 'postgres'), options, { ...how, stdio: 'pipe' })
+  const start = async () => {
+    const process = spawn(path.join(programs, 'postgres'), options, { ...how, stdio: 'pipe' })
+    await ready(process)
+    return process
+  }
+  let server = await start()
   const url = `postgres://sluice@localhost/postgres?host=${encodeURIComponent(folder)}`
-  await ready(server)
   return {
     url,
     newDatabase: () => createSchema(url),
+    restart: async () => {
+      await end(server)
+      server = await start()
+    },
     stop: async () => {
-      const ended = new Promise((resolve) => server.once('exit', resolve))
-      // Immediate: it asks nobody to finish, and leaves no child behind.
-      server.kill('SIGQUIT')
-      await ended
+      await end(server)
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Immediately: it asks nobody to finish, and leaves no child behind. */
+async function end(server: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => server.once('exit', resolve))
+  server.kill('SIGQUIT')
+  await ended
 }
 
 function findPrograms(): string | undefined {
