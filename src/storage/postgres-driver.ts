@@ -43,7 +43,7 @@ export class Session implements Runner {
     client.on('end', () => this.#lose())
   }
 
-  /** Connects and runs `setup`. @throws Fault `DatabaseGone` */
+  /** Connects and runs `setup`. @throws Fault `DatabaseGone`, or what the server has refused it with */
   static async open(url: string, setup: string): Promise<Session> {
     const client = new (pg().Client)(toConfig(url))
     const session = new Session(client)
@@ -53,7 +53,8 @@ export class Session implements Runner {
       return session
     } catch (error) {
       session.drop()
-      throw error instanceof Fault ? error : databaseGone(reasonOf(error))
+      if (error instanceof Fault) throw error
+      throw GONE.test(stateOf(error) ?? '08000') ? databaseGone(reasonOf(error)) : error
     }
   }
 
@@ -126,7 +127,7 @@ export class Session implements Runner {
   }
 
   #toFault(error: unknown): unknown {
-    const state = error instanceof pg().DatabaseError ? error.code : undefined
+    const state = stateOf(error)
     // A statement whose table was changed by a newer version: the next session plans it anew.
     if (state === '0A000' && /cached plan/.test(reasonOf(error))) this.drop()
     if (state === undefined ? this.#isLost : GONE.test(state)) {
@@ -143,6 +144,11 @@ function toAnswer(answer: unknown): Answer {
     readonly command: string | null
   }
   return { rows, changes: rowCount ?? 0, command: command ?? '' }
+}
+
+/** The SQLSTATE, when the server has sent the error. */
+function stateOf(error: unknown): string | undefined {
+  return error instanceof pg().DatabaseError ? error.code : undefined
 }
 
 /** SQLSTATE of a session that is over: class 08, shutdown, timeout inside a transaction. */

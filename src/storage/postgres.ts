@@ -39,7 +39,9 @@ export async function openPostgres<Tables>(
   options: { readonly writesPerCommit?: number; readonly busyTimeoutMs?: number } = {},
 ): Promise<Database<Tables>> {
   const setup = writerSetup(options.busyTimeoutMs ?? 10_000)
-  const session = await Session.open(url, setup)
+  const session = await Session.open(url, setup).catch((error: unknown) => {
+    throw cannotOpen(error)
+  })
   try {
     const schema = await prepareSchema(session)
     const foreign = new ForeignCommits(url, `sluice_commit_${schema}`)
@@ -48,6 +50,8 @@ export async function openPostgres<Tables>(
     const open = (kind: 'reader' | 'writer') =>
       Session.open(url, kind === 'writer' ? setup : READER_SETUP)
     return new PostgresDatabase(open, foreign, limit) as unknown as Database<Tables>
+  } catch (error) {
+    throw cannotOpen(error)
   } finally {
     await session.close()
   }
@@ -75,10 +79,20 @@ async function prepareSchema(session: Session): Promise<string> {
   return found.schema
 }
 
+/** The operator reads why; callers of a running server do not. */
+function cannotOpen(error: unknown): unknown {
+  if (!(error instanceof Fault)) return databaseUnfit(reasonOf(error))
+  if (error.code !== 'DatabaseGone' || error.detail === undefined) return error
+  return new Fault(
+    'DatabaseGone',
+    `The database cannot be reached: ${error.detail}. Check that PostgreSQL runs there and takes connections, then try again. Nothing was changed.`,
+  )
+}
+
 function databaseUnfit(reason: string): Fault<'DatabaseUnfit'> {
   return new Fault(
     'DatabaseUnfit',
-    `The database cannot hold Sluice's tables: ${reason}. Name another with --database. Nothing was changed.`,
+    `The database cannot be used: ${reason}. Correct that, or name another with --database. Nothing was changed.`,
   )
 }
 

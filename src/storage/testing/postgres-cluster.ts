@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { Session } from '../postgres-driver.ts'
 
 /** A PostgreSQL of a test file's own, with nothing in it. */
 export interface PostgresCluster {
@@ -53,7 +54,7 @@ export async function startPostgres(): Promise<PostgresCluster | string> {
   const url = `postgres://sluice@localhost/postgres?host=${encodeURIComponent(folder)}`
   return {
     url,
-    newDatabase: () => createSchema(url),
+    newDatabase: () => openSchema(url, `s${crypto.randomUUID().replaceAll('-', '')}`),
     restart: async () => {
       await end(server)
       server = await start()
@@ -115,12 +116,13 @@ function ready(server: ChildProcess): Promise<void> {
   })
 }
 
-async function createSchema(url: string): Promise<string> {
-  const { default: pg } = await import('pg')
-  const schema = `s${crypto.randomUUID().replaceAll('-', '')}`
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  await client.query(`create schema ${schema}`)
-  await client.end()
-  return `${url}&options=${encodeURIComponent(`-csearch_path=${schema}`)}`
+/** The address of a database that consists of this schema, which is made when it is absent. */
+export async function openSchema(url: string, schema: string): Promise<string> {
+  const session = await Session.open(
+    url,
+    `begin; select pg_advisory_xact_lock(1); create schema if not exists ${schema}; commit`,
+  )
+  await session.close()
+  const joint = url.includes('?') ? '&' : '?'
+  return `${url}${joint}options=${encodeURIComponent(`-csearch_path=${schema}`)}`
 }
