@@ -7,6 +7,7 @@ import { type Caller, createAuthorization, type Decision } from './authorization
 import type { ArmContext, ArmParts } from './context.ts'
 import type { RoleAssignment, StoredVault, Subscription } from './model.ts'
 import type { DirectoryPort } from './ports.ts'
+import { NO_DELAYS, openPropagation, type PropagationDelays } from './propagation.ts'
 import { createAssignment, readRoleId } from './role-assignments.ts'
 import { createArmService } from './service.ts'
 import { openStore } from './store.ts'
@@ -39,7 +40,8 @@ export interface Arm {
     readonly tenantId?: string
   }): Promise<Subscription>
   /**
-   * Gives a role, by name or id; doing so twice is the same as once.
+   * Gives a role, by name or id; doing so twice is the same as once. It takes effect at once, whatever
+   * the delays are: nobody asked for it over the wire.
    *
    * @throws Fault `RoleDefinitionDoesNotExist` or `PrincipalNotFound`
    */
@@ -50,7 +52,7 @@ export interface Arm {
   }): Promise<RoleAssignment>
   /** Registers who erases the objects of a purged vault; the name is free only after it resolves. */
   onVaultPurged(erase: VaultEraser): void
-  /** Purges vaults past their retention and finishes purges that a crash cut short. */
+  /** Purges vaults past their retention, finishes purges that a crash cut short, forgets former roles. */
   purgeExpired(): Promise<void>
 }
 
@@ -60,16 +62,20 @@ export function openArm(wiring: {
   readonly clock: Clock
   readonly verifier: TokenVerifier
   readonly directory: DirectoryPort
+  /** Absent: changes of rights take effect at once. */
+  readonly delays?: PropagationDelays | undefined
 }): Arm {
   const { clock, directory } = wiring
   const store = openStore(wiring.db)
-  const authorization = createAuthorization(store)
+  const propagation = openPropagation(store, clock, wiring.delays ?? NO_DELAYS)
+  const authorization = createAuthorization(store, propagation)
   const erasers: VaultEraser[] = []
   const parts: ArmParts = {
     store,
     clock,
     directory,
     authorization,
+    propagation,
     eraseVault: async (vault) => {
       for (const erase of erasers) await erase(vault)
     },
@@ -80,6 +86,12 @@ export function openArm(wiring: {
     resources.set(vault, held)
     return held
   }
+  /** As the data plane judges it: its access policies may lag behind. */
+  const servedOf = (vault: StoredVault): VaultResource => {
+    const accessPolicies = propagation.policiesOf(vault)
+    const resource = resourceOf(vault)
+    return accessPolicies === vault.accessPolicies ? resource : { ...resource, accessPolicies }
+  }
   return {
     service: createArmService(parts, wiring.verifier),
     findVault: (name) => {
@@ -89,7 +101,7 @@ export function openArm(wiring: {
     },
     findActiveVault: (name) => {
       const vault = store.vaults.find(name.toLowerCase())
-      return vault?.state === 'active' ? resourceOf(vault) : undefined
+      return vault?.state === 'active' ? servedOf(vault) : undefined
     },
     listVaults: () =>
       store.vaults
@@ -104,7 +116,10 @@ export function openArm(wiring: {
     onVaultPurged: (erase) => {
       erasers.push(erase)
     },
-    purgeExpired: () => purgeExpiredVaults(parts),
+    purgeExpired: async () => {
+      await propagation.sweep()
+      await purgeExpiredVaults(parts)
+    },
   }
 }
 
@@ -140,6 +155,6 @@ async function assignRole(
     .find((one) => one.roleId === roleId && one.scope.toLowerCase() === scope.toLowerCase())
   if (held) return held
   const principalType = parts.directory.findPrincipal(principalId)?.kind
-  const wish = { scope, roleId, principalId, principalType, actor: principalId }
+  const wish = { scope, roleId, principalId, principalType, actor: principalId, isImmediate: true }
   return (await createAssignment(parts, wish)).assignment
 }

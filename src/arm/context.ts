@@ -6,6 +6,7 @@ import type { Authorization } from './authorization.ts'
 import type { ResourceGroup, Subscription } from './model.ts'
 import { groupKey } from './model.ts'
 import type { DirectoryPort } from './ports.ts'
+import type { Propagation } from './propagation.ts'
 import type { ArmStore } from './store.ts'
 import { armFault, authorizationFailed } from './wire-faults.ts'
 
@@ -15,6 +16,7 @@ export interface ArmParts {
   readonly clock: Clock
   readonly authorization: Authorization
   readonly directory: DirectoryPort
+  readonly propagation: Propagation
   /** Erases what a purged vault held; it may be asked twice. */
   eraseVault(vault: { readonly dataId: string; readonly name: string }): Promise<void>
 }

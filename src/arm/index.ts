@@ -1,7 +1,7 @@
 /**
  * The resource manager: what exists and who may do what with it.
  * model.ts, store.ts: subscriptions, groups, vaults, roles; in memory, the database is behind it.
- * authorization.ts with built-in-roles.ts: decisions by role assignments, synchronous.
+ * authorization.ts with built-in-roles.ts: decisions by role assignments, synchronous; propagation.ts: late ones.
  * vault-properties.ts, access-policies.ts, network-rules.ts: what a vault may look like.
  * service.ts with *-operations.ts: the REST. wire-faults.ts: how it spells refusals.
  */
@@ -19,4 +19,5 @@ export type {
   Subscription,
 } from './model.ts'
 export type { DirectoryPort } from './ports.ts'
+export type { PropagationDelays } from './propagation.ts'
 export type { VaultResource } from './vaults.ts'

@@ -13,10 +13,13 @@ export interface ArmStore {
   readonly vaults: Mirror<model.StoredVault>
   readonly customRoles: Mirror<model.RoleDefinition>
   readonly assignments: Mirror<model.RoleAssignment>
+  /** Few: those that linger (`propagation.ts`). */
+  readonly formerAssignments: Mirror<model.FormerAssignment>
   readonly operations: Mirror<model.FinishedOperation>
   readonly assignmentsOf: MirrorIndex<model.RoleAssignment>
   /** By principal and scope key, without anything between: for principals with many roles. */
   readonly assignmentsAt: MirrorIndex<model.RoleAssignment>
+  readonly formerOf: MirrorIndex<model.FormerAssignment>
   readonly vaultsOfGroup: MirrorIndex<model.StoredVault>
 }
 
@@ -25,16 +28,19 @@ export function openStore(db: Database<unknown>): ArmStore {
   const mirrors = new Mirrors(db)
   const vaults = mirrors.open(model.vaultTable)
   const assignments = mirrors.open(model.roleAssignmentTable)
+  const formerAssignments = mirrors.open(model.formerAssignmentTable)
   return {
     mirrors,
     vaults,
     assignments,
+    formerAssignments,
     subscriptions: mirrors.open(model.subscriptionTable),
     groups: mirrors.open(model.resourceGroupTable),
     customRoles: mirrors.open(model.roleDefinitionTable),
     operations: mirrors.open(model.operationTable),
     assignmentsOf: assignments.index((assignment) => assignment.principalId),
     assignmentsAt: assignments.index(({ principalId, scope }) => principalId + reachKey(scope)),
+    formerOf: formerAssignments.index(({ assignment }) => assignment.principalId),
     vaultsOfGroup: vaults.index((vault) =>
       model.groupKey(vault.subscriptionId, vault.resourceGroup),
     ),

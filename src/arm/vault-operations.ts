@@ -182,7 +182,7 @@ async function answerPut(call: VaultCall, context: ArmContext, body: JsonObject)
       )
     }
     const note = noteOf(context, existing)
-    const made: StoredVault = {
+    const wanted: StoredVault = {
       dataId: existing?.dataId ?? newDataId(),
       name: existing?.name ?? name,
       subscriptionId: subscription.toLowerCase(),
@@ -193,6 +193,7 @@ async function answerPut(call: VaultCall, context: ArmContext, body: JsonObject)
       note,
       state: 'active',
     }
+    const made = context.propagation.withFormerPolicies(wanted, existing)
     await changes.put(store.vaults, made)
     return { vault: made, isNew: !existing }
   })
@@ -286,7 +287,8 @@ function changeVault(
     if (found?.state !== 'active' || !isIn(found, subscription, group)) {
       throw resourceNotFound(VAULT_TYPE, name, group)
     }
-    const changed = { ...change(found), note: noteOf(context, found) }
+    const wanted = { ...change(found), note: noteOf(context, found) }
+    const changed = context.propagation.withFormerPolicies(wanted, found)
     await changes.put(store.vaults, changed)
     return changed
   })
