@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { type Arm, armMigrations, openArm } from '../arm/index.ts'
+import { type Arm, armMigrations, openArm, type PropagationDelays } from '../arm/index.ts'
 import type { Clock } from '../base/clock.ts'
 import { devopsMigrations, type OpenDevops, openDevops } from '../devops/index.ts'
 import { type Identity, identityMigrations, openIdentity } from '../identity/index.ts'
@@ -9,8 +9,9 @@ import { type Database, openSqlite } from '../storage/database.ts'
 import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
 import { loadRootKey } from '../storage/root-key.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
-import { openVault, type Vault, vaultMigrations } from '../vault/index.ts'
+import { azureLimits, openVault, type Vault, vaultMigrations } from '../vault/index.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
+import { describeRealism, type Realism, type ServerSettings } from './settings.ts'
 
 /** Every service, connected; nothing listens yet. */
 export interface Estate {
@@ -50,15 +51,16 @@ export const PROJECT = 'default'
 export async function openEstate(
   dataDirectory: string,
   clock: Clock,
-  options: { readonly writesPerCommit?: number | undefined },
+  options: Pick<ServerSettings, 'writesPerCommit' | 'realism'>,
 ): Promise<Estate> {
+  const { realism } = options
   const { db, sealer } = await openData(dataDirectory, clock, options.writesPerCommit)
   try {
     const ids = await readEstateIds(db)
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
     const monitor = openMonitor({ db, clock })
     const { verifier, directory } = identity
-    const arm = openArm({ db, clock, verifier, directory })
+    const arm = openArm({ db, clock, verifier, directory, delays: delaysOf(realism) })
     const vault = openVault({
       db,
       sealer,
@@ -67,6 +69,8 @@ export async function openEstate(
       directory: { findVault: arm.findActiveVault },
       authorizer: arm,
       audit: monitor,
+      ...(realism?.throttling && { limits: azureLimits }),
+      ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),
     })
     arm.onVaultPurged(({ dataId }) => vault.eraseVault(dataId))
     const openRoom = async () => {
@@ -99,6 +103,12 @@ export async function openEstate(
     await db.close()
     throw error
   }
+}
+
+function delaysOf(realism: Realism | undefined): PropagationDelays | undefined {
+  if (!realism) return undefined
+  const { roleDelaySeconds, policyDelaySeconds } = realism
+  return { rolesMs: roleDelaySeconds * 1000, policiesMs: policyDelaySeconds * 1000 }
 }
 
 async function openData(

@@ -4,10 +4,13 @@ import { findBearer, type Principal, type TokenVerifier } from '../http/principa
 import { json, type Reply } from '../http/reply.ts'
 import type { Service } from '../http/service.ts'
 import type { AuditRow, Monitor } from '../monitor/index.ts'
+import type { Realism } from './settings.ts'
 
 /** What `localhost` answers: health, and the audit trail for those who administer the vaults. */
 export interface FrontParts {
   readonly version: string
+  /** Absent: nothing of Azure's slowness is shown. */
+  readonly realism?: Realism | undefined
   readonly monitor: Monitor
   readonly verifier: TokenVerifier
   /** Whether the caller may read the audit trail of a vault, or of all when none is named. */
@@ -32,7 +35,11 @@ export function frontService(parts: FrontParts): Service<FrontContext> {
     name: 'front',
     operations: [
       frontOperation('Health', { method: 'GET', path: '/healthz' }, () =>
-        json(200, { status: 'ok', version: parts.version }),
+        json(200, {
+          status: 'ok',
+          version: parts.version,
+          ...(parts.realism && { realistic: parts.realism }),
+        }),
       ),
       frontOperation(
         'AuditList',

@@ -63,6 +63,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
         proxyPort: proxyPort ?? 0,
         startedAtMs,
         version: packageVersion(),
+        realism: settings.realism,
       })
       ending.push(() => withdraw(dataDirectory))
     }
@@ -96,6 +97,7 @@ async function openFronts(
   const { identity, arm, vault, devops } = estate
   const front = frontService({
     version: packageVersion(),
+    realism: settings.realism,
     monitor: estate.monitor,
     verifier: identity.verifier,
     mayReadAudit: (principal, vaultName) => {

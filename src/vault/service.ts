@@ -49,6 +49,8 @@ export interface VaultPorts {
   readonly routes?: CallerRoutes
   /** Absent: no limits. `azureLimits` are Azure's. */
   readonly limits?: ThrottleLimits
+  /** What `/healthstatus` says beside the documented headers. */
+  readonly healthHeaders?: ReplyHeaders
   /** Bytes of sealed rows kept in memory, 64 MiB unless told. */
   readonly cacheBytes?: number
 }
@@ -99,20 +101,22 @@ async function repeat(purgeBatch: () => Promise<number>): Promise<number> {
   }
 }
 
-const healthStatus: VaultOperation = {
-  name: 'HealthStatus',
-  method: 'GET',
-  path: '/healthstatus',
-  permission: undefined,
-  right: undefined,
-  audit: '',
-  budget: 'other',
-  // Four bytes, as documented; which ones is not (key-vault.md U17).
-  handle: () => ({
-    status: 200,
-    bytes: 'null',
-    headers: { 'content-type': 'application/json; charset=utf-8' },
-  }),
+function healthStatus(headers: ReplyHeaders | undefined): VaultOperation {
+  return {
+    name: 'HealthStatus',
+    method: 'GET',
+    path: '/healthstatus',
+    permission: undefined,
+    right: undefined,
+    audit: '',
+    budget: 'other',
+    // Four bytes, as documented; which ones is not (key-vault.md U17).
+    handle: () => ({
+      status: 200,
+      bytes: 'null',
+      headers: { ...headers, 'content-type': 'application/json; charset=utf-8' },
+    }),
+  }
 }
 
 /** What became known of the call so far; undefined before its vault was found. */
@@ -122,16 +126,7 @@ function traceOf(call: Call): Trace | undefined {
 
 class VaultService implements Service<VaultCall> {
   readonly name = 'vault'
-  readonly operations: readonly VaultOperation[] = [
-    healthStatus,
-    ...secretOperations,
-    ...keyOperations,
-    ...rotationOperations,
-    ...keyUseOperations,
-    ...certificateOperations,
-    ...pendingOperations,
-    ...authorityOperations,
-  ]
+  readonly operations: readonly VaultOperation[]
   readonly #ports: VaultPorts
   readonly #store: VaultStore
   readonly #scopes = new Map<string, ScopeSealer>()
@@ -139,6 +134,16 @@ class VaultService implements Service<VaultCall> {
   constructor(ports: VaultPorts, store: VaultStore) {
     this.#ports = ports
     this.#store = store
+    this.operations = [
+      healthStatus(ports.healthHeaders),
+      ...secretOperations,
+      ...keyOperations,
+      ...rotationOperations,
+      ...keyUseOperations,
+      ...certificateOperations,
+      ...pendingOperations,
+      ...authorityOperations,
+    ]
   }
 
   rewrite: NonNullable<Service<VaultCall>['rewrite']> = (method, path, request) => ({
