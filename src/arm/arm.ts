@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { isGuid, newGuid } from '../base/ids.ts'
 import type { TokenVerifier } from '../http/principal.ts'
 import type { Service } from '../http/service.ts'
-import type { Database } from '../storage/database.ts'
+import type { Database, Transaction } from '../storage/database.ts'
 import { type Caller, createAuthorization, type Decision } from './authorization.ts'
 import type { ArmContext, ArmParts } from './context.ts'
 import type { RoleAssignment, StoredVault, Subscription } from './model.ts'
@@ -20,12 +20,23 @@ export type VaultEraser = (vault: {
   readonly name: string
 }) => Promise<void>
 
+/**
+ * Is told, within the write `tx`, that the access policies or the permission model of a vault change;
+ * what it throws undoes the change. What it gives is run when the change is durable.
+ */
+export type PoliciesWatcher = (
+  tx: Pick<Transaction<never>, 'run'>,
+  vault: VaultResource,
+) => Promise<() => void>
+
 export interface Arm {
   readonly service: Service<ArmContext>
   /** By name in any case; undefined when no vault, not even a deleted one, has it. In memory. */
   findVault(name: string): VaultResource | undefined
   /** As `findVault`, but undefined for a deleted vault: what the data plane serves. In memory. */
   findActiveVault(name: string): VaultResource | undefined
+  /** As `findActiveVault`, by the vault's `dataId`. */
+  findActiveVaultOf(dataId: string): VaultResource | undefined
   /** Vaults that are not deleted. */
   listVaults(): readonly VaultResource[]
   /** Data actions by role assignments; scopes nest down to one object. In memory. */
@@ -52,6 +63,8 @@ export interface Arm {
   }): Promise<RoleAssignment>
   /** Registers who erases the objects of a purged vault; the name is free only after it resolves. */
   onVaultPurged(erase: VaultEraser): void
+  /** Registers who is told of changed access policies; making a vault changes none. */
+  onPoliciesChanged(watch: PoliciesWatcher): void
   /** Purges vaults past their retention, finishes purges that a crash cut short, forgets former roles. */
   purgeExpired(): Promise<void>
 }
@@ -70,6 +83,7 @@ export function openArm(wiring: {
   const propagation = openPropagation(store, clock, wiring.delays ?? NO_DELAYS)
   const authorization = createAuthorization(store, propagation)
   const erasers: VaultEraser[] = []
+  const watchers: PoliciesWatcher[] = []
   const parts: ArmParts = {
     store,
     clock,
@@ -78,6 +92,9 @@ export function openArm(wiring: {
     propagation,
     eraseVault: async (vault) => {
       for (const erase of erasers) await erase(vault)
+    },
+    tellPolicies: async (changes, vault) => {
+      for (const watch of watchers) changes.afterwards(await watch(changes.tx, resourceOf(vault)))
     },
   }
   const resources = new WeakMap<StoredVault, VaultResource>()
@@ -103,6 +120,10 @@ export function openArm(wiring: {
       const vault = store.vaults.find(name.toLowerCase())
       return vault?.state === 'active' ? servedOf(vault) : undefined
     },
+    findActiveVaultOf: (dataId) => {
+      const vault = store.vaultsOfData.list(dataId).find(({ state }) => state === 'active')
+      return vault && servedOf(vault)
+    },
     listVaults: () =>
       store.vaults
         .list()
@@ -115,6 +136,9 @@ export function openArm(wiring: {
     assignRole: (wanted) => assignRole(parts, wanted),
     onVaultPurged: (erase) => {
       erasers.push(erase)
+    },
+    onPoliciesChanged: (watch) => {
+      watchers.push(watch)
     },
     purgeExpired: async () => {
       await propagation.sweep()

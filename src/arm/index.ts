@@ -5,7 +5,7 @@
  * vault-properties.ts, access-policies.ts, network-rules.ts: what a vault may look like.
  * service.ts with *-operations.ts: the REST. wire-faults.ts: how it spells refusals.
  */
-export { type Arm, openArm, type VaultEraser } from './arm.ts'
+export { type Arm, openArm, type PoliciesWatcher, type VaultEraser } from './arm.ts'
 export type { Decision } from './authorization.ts'
 export { builtInRoles } from './built-in-roles.ts'
 export type { ArmContext } from './context.ts'

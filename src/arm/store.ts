@@ -21,6 +21,7 @@ export interface ArmStore {
   readonly assignmentsAt: MirrorIndex<model.RoleAssignment>
   readonly formerOf: MirrorIndex<model.FormerAssignment>
   readonly vaultsOfGroup: MirrorIndex<model.StoredVault>
+  readonly vaultsOfData: MirrorIndex<model.StoredVault>
 }
 
 /** Loads the resources. */
@@ -41,6 +42,7 @@ export function openStore(db: Database<unknown>): ArmStore {
     assignmentsOf: assignments.index((assignment) => assignment.principalId),
     assignmentsAt: assignments.index(({ principalId, scope }) => principalId + reachKey(scope)),
     formerOf: formerAssignments.index(({ assignment }) => assignment.principalId),
+    vaultsOfData: vaults.index(({ dataId }) => dataId),
     vaultsOfGroup: vaults.index((vault) =>
       model.groupKey(vault.subscriptionId, vault.resourceGroup),
     ),

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { type Arm, armMigrations, openArm, type PropagationDelays } from '../arm/index.ts'
 import type { Clock } from '../base/clock.ts'
 import { devopsMigrations, type OpenDevops, openDevops } from '../devops/index.ts'
+import { type Events, eventMigrations, openEvents } from '../events/index.ts'
 import { type Identity, identityMigrations, openIdentity } from '../identity/index.ts'
 import { type Monitor, monitorMigrations, openMonitor } from '../monitor/index.ts'
 import { openBlobs } from '../storage/blobs.ts'
@@ -21,6 +22,7 @@ export interface Estate {
   readonly arm: Arm
   readonly vault: Vault
   readonly monitor: Monitor
+  readonly events: Events
   /** Opened when it is first asked for: the largest room, and vaults do not need it. */
   devops(): Promise<OpenDevops>
   close(): Promise<void>
@@ -34,6 +36,7 @@ const migrations: readonly Migration[] = [
   ...armMigrations,
   ...vaultMigrations,
   ...monitorMigrations,
+  ...eventMigrations,
   ...devopsMigrations,
 ]
 
@@ -59,6 +62,7 @@ export async function openEstate(
     const ids = await readEstateIds(db)
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
     const monitor = openMonitor({ db, clock })
+    const events = openEvents(db)
     const { verifier, directory } = identity
     const arm = openArm({ db, clock, verifier, directory, delays: delaysOf(realism) })
     const vault = openVault({
@@ -66,12 +70,14 @@ export async function openEstate(
       sealer,
       clock,
       verifier,
-      directory: { findVault: arm.findActiveVault },
+      directory: { findVault: arm.findActiveVault, findVaultOf: arm.findActiveVaultOf },
       authorizer: arm,
       audit: monitor,
+      events,
       ...(realism?.throttling && { limits: azureLimits }),
       ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),
     })
+    arm.onPoliciesChanged(vault.policiesChanged)
     arm.onVaultPurged(({ dataId }) => vault.eraseVault(dataId))
     const openRoom = async () => {
       const { taskCatalog } = await import('./task-catalog.ts')
@@ -98,7 +104,7 @@ export async function openEstate(
       await monitor.close()
       await db.close()
     }
-    return { db, ids, identity, arm, vault, monitor, devops, close }
+    return { db, ids, identity, arm, vault, monitor, events, devops, close }
   } catch (error) {
     await db.close()
     throw error

@@ -99,6 +99,7 @@ async function openFronts(
     version: packageVersion(),
     realism: settings.realism,
     monitor: estate.monitor,
+    events: estate.events,
     verifier: identity.verifier,
     mayReadAudit: (principal, vaultName) => {
       const scope = vaultName === undefined ? undefined : arm.findVault(vaultName)?.id
@@ -137,6 +138,7 @@ function startSweeping(estate: Estate, ending: Ending): void {
   const timer = setInterval(() => {
     recover(estate).catch(reportBug)
     estate.vault.sweep(systemClock.nowMs()).catch(reportBug)
+    estate.events.sweep(systemClock.nowMs()).catch(reportBug)
     estate.arm.purgeExpired().catch(reportBug)
   }, SWEEP_MS)
   timer.unref()
