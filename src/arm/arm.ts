@@ -70,16 +70,16 @@ export interface Arm {
 }
 
 /** Opens the resource manager; its tables must be migrated. */
-export function openArm(wiring: {
+export async function openArm(wiring: {
   readonly db: Database<unknown>
   readonly clock: Clock
   readonly verifier: TokenVerifier
   readonly directory: DirectoryPort
   /** Absent: changes of rights take effect at once. */
   readonly delays?: PropagationDelays | undefined
-}): Arm {
+}): Promise<Arm> {
   const { clock, directory } = wiring
-  const store = openStore(wiring.db)
+  const store = await openStore(wiring.db)
   const propagation = openPropagation(store, clock, wiring.delays ?? NO_DELAYS)
   const authorization = createAuthorization(store, propagation)
   const erasers: VaultEraser[] = []

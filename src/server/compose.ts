@@ -64,7 +64,7 @@ export async function openEstate(
     const monitor = openMonitor({ db, clock })
     const events = openEvents(db)
     const { verifier, directory } = identity
-    const arm = openArm({ db, clock, verifier, directory, delays: delaysOf(realism) })
+    const arm = await openArm({ db, clock, verifier, directory, delays: delaysOf(realism) })
     const vault = openVault({
       db,
       sealer,
@@ -130,7 +130,7 @@ async function openData(
   try {
     const sealer = new Sealer(db, rootKey, () => clock.nowMs())
     // A wrong key must be found before anything is changed.
-    if (hasTable(db, 'data_key')) await sealer.check()
+    if (await hasTable(db, 'data_key')) await sealer.check()
     await migrate(db, migrations, clock.nowMs())
     await sealer.check()
     return { db, sealer }
