@@ -30,7 +30,10 @@ export type EventWrite = Pick<Transaction<never>, 'run'>
 export interface Events {
   /** Records an event in the write `tx`: it is there when that write is, and only then. */
   record(tx: EventWrite, event: EventFacts): Promise<void>
-  /** At most `limit` events after the one with the sequence `after` (0: the oldest kept), oldest first. */
+  /**
+   * At most `limit` events after the one with the sequence `after` (0: the oldest kept), oldest first. Of
+   * processes that write at once one may commit a smaller sequence later; events are known by their ids.
+   */
   listAfter(after: number, limit: number): Promise<OutboxEvent[]>
   /** At most `limit` events of a topic, or of all when none is named, newest first. */
   listNewest(which: {

@@ -9,7 +9,7 @@ import { migrate } from '../../storage/migrations.ts'
 import { armMigrations, openArm, type PropagationDelays } from '../index.ts'
 import { serve } from './served.ts'
 
-export const NOON = Date.UTC(2026, 0, 31, 12)
+const NOON = Date.UTC(2026, 0, 31, 12)
 const TENANT = '11111111-2222-4333-8444-555555555555'
 const S = '/subscriptions/aaaaaaaa-2222-4333-8444-555555555555'
 const GROUP = `${S}/resourceGroups/g`
