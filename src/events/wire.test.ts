@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
 import type { OutboxEvent } from './outbox.ts'
-import { cloudEventSchema, eventGridSchema, eventTypes } from './testing/schemas.ts'
+import { cloudEventSchema, eventGridSchema, eventTypes } from './testing/index.ts'
 import { toCloudEvent, toEventGridEvent } from './wire.ts'
 
 const VERSION = '0123456789abcdef0123456789abcdef'

@@ -3,9 +3,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { Ajv } from 'ajv'
 import { afterEach, expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { newGuid } from '../base/ids.ts'
+import { cloudEventSchema, eventGridSchema, eventTypes } from '../events/testing/index.ts'
 import { findService } from '../network/index.ts'
 import { openEstate } from './compose.ts'
 import { frontService } from './front.ts'
@@ -83,7 +85,7 @@ async function start(options: { readonly realism?: Realism; readonly rbac?: bool
     ask('management.azure.com', method, target, body)
   const group = `/subscriptions/${ids.subscriptionId}/resourceGroups/g`
   const vaultId = `${group}/providers/Microsoft.KeyVault/vaults/kv-e`
-  const all = { secrets: ['all'] }
+  const all = { keys: ['all'], secrets: ['all'], certificates: ['all'] }
   await manage('PUT', `${group}?api-version=2022-09-01`, { location: 'eastus' })
   await manage('PUT', `${vaultId}?api-version=2022-07-01`, {
     location: 'eastus',
@@ -147,6 +149,38 @@ test('the events of a vault are listed in both forms, the newest first', async (
   expect((await look('/events')).body.value).toHaveLength(2)
   expect((await look('/events?vault=other')).status).toBe(404)
   expect((await look('/events?schema=xml')).body.error.code).toBe('SchemaUnknown')
+})
+
+test('each of the ten types is as documented, in both forms', async () => {
+  const { ask, clock, estate, look, manage, vaultId } = await start()
+  const exp = NOON_MS / 1000 + 40 * 86_400
+  await ask('PUT', '/secrets/s', { value: 'x', attributes: { nbf: NOON_MS / 1000, exp } })
+  await ask('POST', '/keys/k/create', { kty: 'EC', attributes: { exp } })
+  const policy = {
+    issuer: { name: 'Self' },
+    key_props: { kty: 'EC', crv: 'P-256' },
+    x509_props: { subject: 'CN=c', validity_months: 1 },
+    lifetime_actions: [],
+  }
+  await ask('POST', '/certificates/c/create', { policy })
+  const model = { properties: { enableRbacAuthorization: true } }
+  await manage('PATCH', `${vaultId}?api-version=2022-07-01`, model)
+  for (const days of [15, 41]) {
+    await estate.vault.sweep(clock.nowMs() + days * 86_400_000)
+  }
+  const ajv = new Ajv({ allowUnionTypes: true })
+  const forms = [
+    ['eventgrid', eventGridSchema],
+    ['cloudevents', cloudEventSchema],
+  ] as const
+  for (const [name, schema] of forms) {
+    const { value } = (await look(`/events?vault=kv-e&schema=${name}`)).body
+    const validate = ajv.compile({ type: 'array', items: schema })
+    validate(value)
+    expect(validate.errors).toBeNull()
+    const types = value.map((event: Record<string, string>) => event['eventType'] ?? event['type'])
+    expect(new Set(types)).toEqual(new Set(eventTypes))
+  }
 })
 
 test('changed access policies are published, with an audit record', async () => {

@@ -4,7 +4,7 @@ import type { Call } from '../http/call.ts'
 import { http } from '../http/node-http.ts'
 import type { Principal } from '../http/principal.ts'
 import type { Reply } from '../http/reply.ts'
-import { type Moment, objectTypes, publicId } from './events.ts'
+import { type EventSource, type Moment, objectTypes, publicId } from './events.ts'
 import type { Kind } from './faults.ts'
 import type { VersionFacts } from './objects/version.ts'
 import type { VaultOperation } from './operation.ts'
@@ -107,7 +107,7 @@ function cut(header: string | readonly string[] | undefined): string | undefined
 /** Records a version that a policy made: nobody called, and the vault's public name is the origin. */
 export function recordByClock(
   audit: AuditSink,
-  vault: VaultResource,
+  vault: EventSource,
   done: {
     readonly kind: 'keys' | 'certificates'
     readonly made: VersionFacts
@@ -127,7 +127,7 @@ export function recordByClock(
 /** Records that an event was published which has a word of its own in the audit log (key-vault.md §14.3). */
 export function recordNotice(
   audit: AuditSink,
-  vault: VaultResource,
+  vault: EventSource,
   told: {
     readonly what: 'VaultAccessPolicyChanged' | { readonly kind: Kind; readonly moment: Moment }
     /** Of the object, empty for the vault. */
@@ -143,7 +143,7 @@ export function recordNotice(
 
 /** What the vault did by itself. */
 function entryOfOurs(
-  vault: VaultResource,
+  vault: EventSource,
   done: { readonly operationName: string; readonly path: string; readonly nowMs: number },
 ): AuditEntry {
   const id = publicId(vault, done.path)

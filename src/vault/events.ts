@@ -15,6 +15,9 @@ export const objectTypes = {
   certificates: 'Certificate',
 } as const satisfies Record<Kind, string>
 
+/** What an event tells of the vault. */
+export type EventSource = Pick<VaultResource, 'id' | 'name'>
+
 /** What an event tells of a version. */
 export interface EventVersion {
   /** As first written. */
@@ -24,14 +27,22 @@ export interface EventVersion {
   readonly expiresAtMs: number | undefined
 }
 
+const VAULT_ID = /\/providers\/Microsoft\.KeyVault\/vaults\//i
+
+/** True for vaults; managed HSM pools publish no events. */
+export function publishesEvents({ id }: EventSource): boolean {
+  return VAULT_ID.test(id)
+}
+
 /** The public name of a vault or an object: what happens by the clock has no request that names a host. */
-export function publicId(vault: VaultResource, path = ''): string {
-  return `https://${vault.name.toLowerCase()}.vault.azure.net/${path}`
+export function publicId(source: EventSource, path = ''): string {
+  const suffix = publishesEvents(source) ? 'vault.azure.net' : 'managedhsm.azure.net'
+  return `https://${source.name.toLowerCase()}.${suffix}/${path}`
 }
 
 /** What happened to a version of an object. */
 export function objectEvent(
-  vault: VaultResource,
+  vault: EventSource,
   kind: Kind,
   happened: { readonly moment: Moment; readonly version: EventVersion; readonly nowMs: number },
 ): VaultEvent {
@@ -54,7 +65,7 @@ export function objectEvent(
 }
 
 /** That access policies or the permission model of a vault changed; what it says of objects is empty (U8). */
-export function policiesEvent(vault: VaultResource, nowMs: number): VaultEvent {
+export function policiesEvent(vault: EventSource, nowMs: number): VaultEvent {
   return {
     topic: vault.id,
     type: `${PREFIX}VaultAccessPolicyChanged`,
@@ -72,19 +83,12 @@ export function policiesEvent(vault: VaultResource, nowMs: number): VaultEvent {
   }
 }
 
-const SOURCE = /\/providers\/Microsoft\.KeyVault\/vaults\//i
-
-/** True for vaults; managed HSM pools publish no events. */
-export function publishesEvents(vault: VaultResource): boolean {
-  return SOURCE.test(vault.id)
-}
-
 /** Tells of a version in the write that makes it, whatever made it. */
 export async function announceVersion(
   tx: EventWrite,
   call: {
     readonly store: Pick<VaultStore, 'events'>
-    readonly vault: VaultResource
+    readonly vault: EventSource
     readonly nowMs: number
   },
   kind: Kind,
