@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Database, Statement } from '../../storage/database.ts'
+import { type Database, openSqlite, type Statement } from '../../storage/database.ts'
 import { migrate } from '../../storage/migrations.ts'
 import { openTestDatabase } from '../../storage/testing/test-database.ts'
 import { vaultMigrations } from '../index.ts'
@@ -10,8 +10,8 @@ const NOON_MS = Date.UTC(2026, 0, 31, 12)
 const DAY_MS = 86_400_000
 const STEP = 'vault-0007-expiry-events'
 
-function run(db: Database<unknown>, sql: string): Promise<void> {
-  return db.write((tx) => tx.run({ sql, bind: () => [] }, undefined))
+function run(db: Database<unknown>, sql: string, ...values: unknown[]): Promise<void> {
+  return db.write((tx) => tx.run({ sql, bind: () => values }, undefined))
 }
 
 test('versions that end after the last change are told of after an update of the program', async () => {
@@ -35,7 +35,8 @@ test('versions that end after the last change are told of after an update of the
     )
     await run(
       db,
-      `insert into vault_object_version (id, object_id, version, sealed, enabled, expires_at_ms, created_at_ms, updated_at_ms) values (${id}, ${id}, 'a', x'00', 1, ${expiresAtMs}, 0, ${NOON_MS})`,
+      `insert into vault_object_version (id, object_id, version, sealed, enabled, expires_at_ms, created_at_ms, updated_at_ms) values (${id}, ${id}, 'a', ?, 1, ${expiresAtMs}, 0, ${NOON_MS})`,
+      Buffer.of(0),
     )
   }
   await migrate(db, vaultMigrations, NOON_MS)
@@ -48,7 +49,7 @@ test('versions that end after the last change are told of after an update of the
 })
 
 test('a look for what is due reads an index of what has an end, whatever else there is', async () => {
-  const db = await openTestDatabase<unknown>(':memory:')
+  const db = openSqlite<unknown>(':memory:')
   await migrate(db, vaultMigrations, NOON_MS)
   let plan: readonly { readonly detail: string }[] = []
   const explaining: Rows = {
