@@ -6,11 +6,12 @@ import { type Events, eventMigrations, openEvents } from '../events/index.ts'
 import { type Identity, identityMigrations, openIdentity } from '../identity/index.ts'
 import { type Monitor, monitorMigrations, openMonitor } from '../monitor/index.ts'
 import { openBlobs } from '../storage/blobs.ts'
-import { type Database, openSqlite } from '../storage/database.ts'
+import type { Database } from '../storage/database.ts'
 import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
 import { loadRootKey } from '../storage/root-key.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
 import { azureLimits, openVault, type Vault, vaultMigrations } from '../vault/index.ts'
+import { findDataPlace, openTables } from './data-place.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
 import { describeRealism, type Realism, type ServerSettings } from './settings.ts'
 
@@ -54,10 +55,10 @@ export const PROJECT = 'default'
 export async function openEstate(
   dataDirectory: string,
   clock: Clock,
-  options: Pick<ServerSettings, 'writesPerCommit' | 'realism'>,
+  options: Pick<ServerSettings, 'writesPerCommit' | 'realism' | 'database'>,
 ): Promise<Estate> {
   const { realism } = options
-  const { db, sealer } = await openData(dataDirectory, clock, options.writesPerCommit)
+  const { db, sealer } = await openData(dataDirectory, clock, options)
   try {
     const ids = await readEstateIds(db)
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
@@ -120,17 +121,16 @@ function delaysOf(realism: Realism | undefined): PropagationDelays | undefined {
 async function openData(
   dataDirectory: string,
   clock: Clock,
-  writesPerCommit: number | undefined,
+  { writesPerCommit, database }: Pick<ServerSettings, 'writesPerCommit' | 'database'>,
 ): Promise<{ db: Database<unknown>; sealer: Sealer }> {
+  const place = findDataPlace(dataDirectory, database)
   const rootKey = loadRootKey(dataDirectory)
-  const db = openSqlite<unknown>(
-    path.join(dataDirectory, 'sluice.db'),
-    writesPerCommit === undefined ? {} : { writesPerCommit },
-  )
+  const db = await openTables(dataDirectory, place, writesPerCommit ? { writesPerCommit } : {})
   try {
     const sealer = new Sealer(db, rootKey, () => clock.nowMs())
     // A wrong key must be found before anything is changed.
     if (await hasTable(db, 'data_key')) await sealer.check()
+    place.keep()
     await migrate(db, migrations, clock.nowMs())
     await sealer.check()
     return { db, sealer }

@@ -1,9 +1,11 @@
 /**
  * server: composes the rooms into one process. compose.ts is the only place that knows all services;
  * server.ts gives them a listener, a proxy and agents; seed.ts and local.ts make the first principal
- * and speak for it; front.ts answers on localhost; settings.ts says how a server is started.
+ * and speak for it; front.ts answers on localhost; settings.ts says how a server is started;
+ * data-place.ts which database it has.
  */
 export { type CoveredService, listOperations } from './coverage.ts'
+export { checkDatabaseAddress } from './data-place.ts'
 export type { FolderRun, QueuedRun, RunEvent, RunRecord } from './local.ts'
 export { type Server, startServer } from './server.ts'
 export { azureRealism, describeRealism, type Realism, type ServerSettings } from './settings.ts'
