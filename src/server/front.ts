@@ -15,6 +15,8 @@ export interface FrontParts {
   findVaultId(name: string): string | undefined
   /** The display name of a directory object, for people. */
   findName(objectId: string): string | undefined
+  /** PEM of what stands behind the named issuers of vaults. */
+  certificateAuthority(): Promise<{ readonly root: string; readonly intermediate: string }>
 }
 
 interface FrontContext {
@@ -33,6 +35,12 @@ export function frontService(parts: FrontParts): Service<FrontContext> {
     operations: [
       frontOperation('Health', { method: 'GET', path: '/healthz' }, () =>
         json(200, { status: 'ok', version: parts.version }),
+      ),
+      // Certificates are no secrets: every principal may read them.
+      frontOperation(
+        'CertificateAuthority',
+        { method: 'GET', path: '/certificate-authority', permission: 'certificate-authority/read' },
+        async () => json(200, await parts.certificateAuthority()),
       ),
       frontOperation(
         'AuditList',

@@ -105,6 +105,7 @@ async function openFronts(
     },
     findVaultId: (name) => arm.findVault(name)?.id,
     findName: (objectId) => identity.directory.findPrincipal(objectId)?.displayName,
+    certificateAuthority: vault.certificateAuthority,
   })
   const services = {
     identity: identity.service,

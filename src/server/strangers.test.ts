@@ -22,6 +22,7 @@ type Name = keyof typeof HOSTS
 
 /** What every principal of the directory may ask, as in Azure; their lists hold what it may see. */
 const OPEN: readonly string[] = [
+  'CertificateAuthority',
   'HealthStatus',
   'Health',
   'MetadataEndpoints',
@@ -53,6 +54,7 @@ beforeAll(async () => {
       arm.isAllowed(principal, 'Microsoft.Insights/eventtypes/values/read', subscription()),
     findVaultId: (name) => arm.findVault(name)?.id,
     findName: () => undefined,
+    certificateAuthority: vault.certificateAuthority,
   })
   services = {
     vault: vault.service,

@@ -26,6 +26,7 @@ export type VaultFaultCode =
   | 'KeyNotYetValid'
   | 'KeyOperationForbidden'
   | 'ManagedObject'
+  | 'MergeForbidden'
   | 'NameTaken'
   | 'NameWrong'
   | 'NotOffered'

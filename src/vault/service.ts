@@ -14,7 +14,9 @@ import { checkPermission } from './access/permission.ts'
 import { readApiVersion } from './api-versions.ts'
 import { type Trace, toAuditEntry } from './audit.ts'
 import { authorityOperations } from './certificates/authority-operations.ts'
+import { readAuthorityPem } from './certificates/chain-authority.ts'
 import { certificateOperations } from './certificates/operations.ts'
+import { settleDue } from './certificates/order.ts'
 import { pendingOperations } from './certificates/pending-operations.ts'
 import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
@@ -62,10 +64,12 @@ export interface Swept {
 
 export interface Vault {
   readonly service: Service<VaultCall>
-  /** Does what is due: purges after the retention, key rotation, certificate renewal. */
+  /** Does what is due: purges after the retention, key rotation, certificate orders and renewal. */
   sweep(nowMs: number): Promise<Swept>
   /** Destroys everything of a vault that was purged. */
   eraseVault(dataId: string): Promise<void>
+  /** PEM of the authority behind the named issuers of all vaults; it is made when there is none. */
+  certificateAuthority(): Promise<{ readonly root: string; readonly intermediate: string }>
 }
 
 /** Opens the data plane of all vaults. */
@@ -78,11 +82,13 @@ export function openVault(ports: VaultPorts): Vault {
   }
   return {
     service: new VaultService(ports, store),
-    sweep: async (nowMs) => ({
-      purged: await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs))),
-      rotated: await rotateDue(ports, store, nowMs),
-      renewed: await renewDue(ports, store, nowMs),
-    }),
+    sweep: async (nowMs) => {
+      const purged = await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs)))
+      const rotated = await rotateDue(ports, store, nowMs)
+      await settleDue(ports, store, nowMs)
+      return { purged, rotated, renewed: await renewDue(ports, store, nowMs) }
+    },
+    certificateAuthority: () => readAuthorityPem(store, ports.clock.nowMs()),
     eraseVault: async (dataId) => {
       await repeat(() => store.db.write((tx) => purgeVault(tx, dataId)))
       store.cache.clear()

@@ -50,16 +50,19 @@ export interface PendingTable {
   state: string
   /** The private key that waits for its certificate. */
   sealed: Uint8Array | null
+  /** When an order at an issuer of the vault is answered; null when there is nothing to answer. */
+  due_at_ms: number | null
 }
 
-/** The contacts and the issuers of a vault. */
+/** The contacts and the issuers of a vault, and the authority behind the issuers of all vaults. */
 export interface SettingTable {
+  /** Empty for the authority. */
   vault: string
-  /** `contacts`, or `issuers/` and a name in lower case. */
+  /** `contacts`, `authority`, or `issuers/` and a name in lower case. */
   name: string
   /** JSON. */
   body: string
-  /** An issuer's password. */
+  /** An issuer's password, the authority's private key. */
   sealed: Uint8Array | null
 }
 
@@ -132,6 +135,20 @@ export const vaultMigrations: readonly Migration[] = [
         .addColumn('body', 'text', (column) => column.notNull())
         .addColumn('sealed', 'blob')
         .addUniqueConstraint('vault_certificate_setting_name', ['vault', 'name'])
+        .execute()
+    },
+  },
+  {
+    name: 'vault-orders',
+    up: async (query) => {
+      await query.schema
+        .alterTable('vault_certificate_pending')
+        .addColumn('due_at_ms', 'bigint')
+        .execute()
+      await query.schema
+        .createIndex('vault_certificate_pending_due')
+        .on('vault_certificate_pending')
+        .column('due_at_ms')
         .execute()
     },
   },
