@@ -187,3 +187,9 @@ export const signingKeyTable = documentTable<SigningKey>({
   keyColumn: 'kid',
   keyOf: (key) => key.kid,
 })
+/** Keys of the attestation service for tests: its tokens open nothing else. */
+export const attestationKeyTable = documentTable<SigningKey>({
+  table: 'attestation_key',
+  keyColumn: 'kid',
+  keyOf: (key) => key.kid,
+})

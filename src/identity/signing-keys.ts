@@ -16,6 +16,8 @@ const signAsync = promisify(sign)
 
 /** The keys tokens are signed with. */
 export interface SigningKeys {
+  /** Makes the first key without being waited for, when there is none. */
+  prepare(): void
   /** Signs with the newest key; waits for the first one to be made. */
   signJwt(claims: object): Promise<string>
   /** The public key of a `kid`, of any process. */
@@ -24,9 +26,12 @@ export interface SigningKeys {
   listJwks(): Promise<readonly object[]>
 }
 
-/** Loads the keys; when there is none, makes one (RSA 2048) without being waited for. */
+/** Where keys are kept. */
+type KeyStore = Pick<DirectoryStore, 'mirrors' | 'signingKeys'>
+
+/** Loads the keys; when there is none, makes one (RSA 2048) when it is needed. */
 export function openSigningKeys(
-  store: DirectoryStore,
+  store: KeyStore,
   sealer: ScopeSealer,
   nowMs: () => number,
 ): SigningKeys {
@@ -40,7 +45,6 @@ export function openSigningKeys(
     })
     return newest
   }
-  if (store.signingKeys.list().length === 0) ready().catch(() => undefined)
   const privateKeyOf = (key: SigningKey): KeyObject => {
     const held = privateKeys.get(key.kid)
     if (held) return held
@@ -50,6 +54,9 @@ export function openSigningKeys(
     return opened
   }
   return {
+    prepare: () => {
+      if (store.signingKeys.list().length === 0) ready().catch(() => undefined)
+    },
     signJwt: async (claims) => {
       const key = await ready()
       const header = { typ: 'JWT', alg: 'RS256', kid: key.kid, x5t: key.kid }
@@ -80,13 +87,13 @@ export function openSigningKeys(
   }
 }
 
-function findNewest(store: DirectoryStore): Promise<SigningKey> | undefined {
+function findNewest(store: KeyStore): Promise<SigningKey> | undefined {
   const [newest] = store.signingKeys.list().sort((a, b) => b.createdAtMs - a.createdAtMs)
   return newest && Promise.resolve(newest)
 }
 
 async function createKey(
-  store: DirectoryStore,
+  store: KeyStore,
   sealer: ScopeSealer,
   nowMs: () => number,
 ): Promise<SigningKey> {

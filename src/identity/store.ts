@@ -16,6 +16,7 @@ export interface DirectoryStore {
   readonly federated: Mirror<model.FederatedCredential>
   readonly roles: Mirror<model.RoleMembership>
   readonly signingKeys: Mirror<model.SigningKey>
+  readonly attestationKeys: Mirror<model.SigningKey>
   /** By client id, lower case. */
   readonly applicationsByAppId: MirrorIndex<model.Application>
   readonly servicePrincipalsByAppId: MirrorIndex<model.ServicePrincipal>
@@ -50,6 +51,7 @@ export function openStore(db: Database<unknown>): DirectoryStore {
     federated,
     roles: mirrors.open(model.roleMembershipTable),
     signingKeys: mirrors.open(model.signingKeyTable),
+    attestationKeys: mirrors.open(model.attestationKeyTable),
     applicationsByAppId: applications.index((application) => application.appId.toLowerCase()),
     servicePrincipalsByAppId: servicePrincipals.index((found) => found.appId.toLowerCase()),
     usersByName: users.index((user) => user.userPrincipalName.toLowerCase()),

@@ -1,6 +1,7 @@
 /** The parts of Sluice that a host name can lead to. */
 export type Service =
   | 'identity'
+  | 'attestation'
   | 'arm'
   | 'graph'
   | 'vault'
@@ -53,6 +54,7 @@ const HOSTS: readonly HostRow[] = [
   row('vssps.dev.azure.com', 'devops'),
   row('visualstudio.com', 'devops', 'any'),
   row('login.sluice.localhost', 'identity'),
+  row('attest.sluice.localhost', 'attestation', 'any'),
   row('management.sluice.localhost', 'arm'),
   row('graph.sluice.localhost', 'graph'),
   row('vault.sluice.localhost', 'vault', 'one'),

@@ -10,6 +10,7 @@ import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
 import { loadRootKey } from '../storage/root-key.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
 import { openVault, type Vault, vaultMigrations } from '../vault/index.ts'
+import { releasePorts } from './release-ports.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
 
 /** Every service, connected; nothing listens yet. */
@@ -67,6 +68,7 @@ export async function openEstate(
       directory: { findVault: arm.findActiveVault },
       authorizer: arm,
       audit: monitor,
+      release: releasePorts(dataDirectory, identity),
     })
     arm.onVaultPurged(({ dataId }) => vault.eraseVault(dataId))
     const openRoom = async () => {

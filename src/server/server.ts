@@ -109,6 +109,7 @@ async function openFronts(
   })
   const services = {
     identity: identity.service,
+    attestation: identity.attestation,
     graph: identity.graph,
     arm: arm.service,
     vault: vault.service,

@@ -10,6 +10,8 @@ export type {
   AuditSink,
   Authorizer,
   CallerRoutes,
+  FetchDocument,
+  HostCertificates,
   NetworkAcls,
   PolicyPermissions,
   VaultDirectory,

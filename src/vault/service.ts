@@ -21,8 +21,10 @@ import { pendingOperations } from './certificates/pending-operations.ts'
 import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
 import type { VaultFaultCode } from './faults.ts'
+import { AttestationKeys } from './keys/attestation-keys.ts'
 import { keyUseOperations } from './keys/crypto-operations.ts'
 import { keyOperations } from './keys/operations.ts'
+import { releaseOperations } from './keys/release.ts'
 import { rotateDue } from './keys/rotate-due.ts'
 import { rotationOperations } from './keys/rotation.ts'
 import { LatestCache } from './objects/latest-cache.ts'
@@ -30,7 +32,15 @@ import { purgeOverdue, purgeVault } from './objects/retention.ts'
 import type { ObjectTables } from './objects/tables.ts'
 import type { VaultOperation } from './operation.ts'
 import { meantMethod, plainPath } from './paths.ts'
-import type { AuditSink, Authorizer, CallerRoutes, VaultDirectory, VaultResource } from './ports.ts'
+import type {
+  AuditSink,
+  Authorizer,
+  CallerRoutes,
+  FetchDocument,
+  HostCertificates,
+  VaultDirectory,
+  VaultResource,
+} from './ports.ts'
 import { secretOperations } from './secrets/operations.ts'
 import { retryAfterSeconds, Throttle, type ThrottleLimits } from './throttle.ts'
 import { vaultFaultReply } from './wire-faults.ts'
@@ -51,6 +61,11 @@ export interface VaultPorts {
   readonly routes?: CallerRoutes
   /** Absent: no limits. `azureLimits` are Azure's. */
   readonly limits?: ThrottleLimits
+  /** Absent: no key is released. */
+  readonly release?: {
+    readonly fetchDocument: FetchDocument
+    readonly certificates: HostCertificates
+  }
   /** Bytes of sealed rows kept in memory, 64 MiB unless told. */
   readonly cacheBytes?: number
 }
@@ -79,6 +94,10 @@ export function openVault(ports: VaultPorts): Vault {
     sealer: ports.sealer,
     cache: new LatestCache(ports.cacheBytes ?? CACHE_BYTES),
     throttle: ports.limits && new Throttle(ports.limits),
+    release: ports.release && {
+      keys: new AttestationKeys(ports.release.fetchDocument, ports.clock),
+      certificates: ports.release.certificates,
+    },
   }
   return {
     service: new VaultService(ports, store),
@@ -134,6 +153,7 @@ class VaultService implements Service<VaultCall> {
     ...keyOperations,
     ...rotationOperations,
     ...keyUseOperations,
+    ...releaseOperations,
     ...certificateOperations,
     ...pendingOperations,
     ...authorityOperations,

@@ -41,7 +41,12 @@ export async function rotateKey(
   return change(call, place, (tx) => {
     if (expected !== undefined && findLatest(tx, place)?.version !== expected) return undefined
     const expiresAtMs = expiryOf(findPolicy(tx, place), call.nowMs)
-    const asked = { keyOps: details.key_ops, tags: current.tags, expiresAtMs }
+    const { exportable, release_policy } = details
+    const exportability = {
+      ...(exportable !== undefined && { exportable }),
+      ...(release_policy && { release_policy }),
+    }
+    const asked = { keyOps: details.key_ops, tags: current.tags, expiresAtMs, exportability }
     return appendKey(tx, place, current.name, sealKey(call, place.name, material, asked))
   })
 }

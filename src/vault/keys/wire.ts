@@ -11,12 +11,14 @@ export function kidOf(call: VaultCall, key: VersionFacts): string {
 
 /** Key Vault's `KeyBundle`: the public part only. */
 export function toKeyBundle(call: VaultCall, key: VersionFacts): object {
-  const { bits: _bits, exportable: _exportable, key_ops, kty, ...numbers } = detailsOf(key)
+  const details = detailsOf(key)
+  const { bits: _bits, exportable: _exportable, release_policy, key_ops, kty, ...numbers } = details
   return {
     key: { kid: kidOf(call, key), kty, key_ops, ...numbers },
     attributes: keyAttributes(call, key),
     ...(key.tags !== undefined && { tags: key.tags }),
     ...(key.managed && { managed: true }),
+    ...(release_policy && { release_policy }),
   }
 }
 
