@@ -143,7 +143,7 @@ export async function openIdentity(parts: {
   readonly fetchJson?: FetchJson
 }): Promise<Identity> {
   const { clock } = parts
-  const store = openStore(parts.db)
+  const store = await openStore(parts.db)
   const scope = await parts.sealer.scope('identity')
   const keys = openSigningKeys(store, scope, () => clock.nowMs())
   keys.prepare()

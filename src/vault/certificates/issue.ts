@@ -45,13 +45,13 @@ interface Asked {
 }
 
 /** The policy of a create: the one given, else the certificate's own. @throws Fault `PropertyWrong` */
-export function policyForCreate(
+export async function policyForCreate(
   call: VaultCall,
   name: string,
   given: JsonObject | undefined,
-): CertificatePolicy {
+): Promise<CertificatePolicy> {
   const [place] = placesOf(call, name) as [Place]
-  const stored = findStoredPolicy(call.store.db, place)?.policy
+  const stored = (await findStoredPolicy(call.store.db, place))?.policy
   if (!given && stored) return stored
   if (!given) throw propertyWrong('policy')
   const made = readPolicy(given, undefined, Math.floor(call.nowMs / 1000))
@@ -69,7 +69,7 @@ export async function beginCertificate(call: VaultCall, asked: Asked): Promise<P
   const name = asked.displayName.toLowerCase()
   const { policy } = asked
   checkTier(call, policy.key_props.kty)
-  refuseBegin(call.store.db, call, name)
+  await refuseBegin(call.store.db, call, name)
   const issuer = policy.issuer.name
   const isOrder = issuer !== SELF && issuer !== UNKNOWN
   if (isOrder) await readIssuerSetting(call.store.db, call, issuer)
@@ -95,32 +95,32 @@ export async function beginCertificate(call: VaultCall, asked: Asked): Promise<P
   return begun
 }
 
-function storeBegun(
+async function storeBegun(
   tx: Writing,
   call: VaultCall,
   begun: Pending,
   sealed: readonly NewVersion[] | undefined,
-): void {
+): Promise<void> {
   const { displayName, state } = begun
   const { policy } = state
   const [place] = placesOf(call, displayName.toLowerCase()) as [Place]
-  findUnpurged(tx, place, call.nowMs)
-  refuseBegin(tx, call, place.name)
+  await findUnpurged(tx, place, call.nowMs)
+  await refuseBegin(tx, call, place.name)
   if (sealed) {
-    appendCertificate(tx, call, displayName, { sealed, policy })
+    await appendCertificate(tx, call, displayName, { sealed, policy })
     const done: PendingState = { ...state, status: 'completed' }
-    putPending(tx, place, { displayName, state: done, sealed: null })
+    await putPending(tx, place, { displayName, state: done, sealed: null })
     return
   }
-  if (findObject(tx, place)) keepPolicy(tx, call, place, policy)
-  putPending(tx, place, begun)
+  if (await findObject(tx, place)) await keepPolicy(tx, call, place, policy)
+  await putPending(tx, place, begun)
 }
 
-function refuseBegin(rows: Rows, call: CertificateCall, name: string): void {
+async function refuseBegin(rows: Rows, call: CertificateCall, name: string): Promise<void> {
   const places = placesOf(call, name)
-  refuseSecond(rows, { vault: call.vault.dataId, name })
+  await refuseSecond(rows, { vault: call.vault.dataId, name })
   for (const place of places) {
-    const found = findObject(rows, place)
+    const found = await findObject(rows, place)
     const isOver = found?.purge_at_ms != null && found.purge_at_ms <= call.nowMs
     if (!found || isOver) continue
     if (found.deleted_at_ms !== null) throw deletedNameHeld(place.kind, found.display_name)
@@ -134,7 +134,7 @@ async function keyFor(
   name: string,
   policy: CertificatePolicy,
 ): Promise<KeyObject> {
-  const current = policy.key_props.reuse_key ? readCurrentKey(call, name) : undefined
+  const current = policy.key_props.reuse_key ? await readCurrentKey(call, name) : undefined
   if (current) return current
   const { shown, secret } = await generateMaterial(keySpecOf(policy))
   return toPrivateKeyObject(shown, secret.open())
