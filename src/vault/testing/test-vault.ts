@@ -12,7 +12,13 @@ import { type Database, openSqlite } from '../../storage/database.ts'
 import { migrate } from '../../storage/migrations.ts'
 import { loadRootKey } from '../../storage/root-key.ts'
 import { Sealer, sealingMigrations } from '../../storage/sealing.ts'
-import { openVault, type ThrottleLimits, type Vault, vaultMigrations } from '../index.ts'
+import {
+  openVault,
+  type ThrottleLimits,
+  type Vault,
+  type VaultPorts,
+  vaultMigrations,
+} from '../index.ts'
 import type { AuditEntry, Authorizer, CallerRoutes, VaultResource } from '../ports.ts'
 
 export const TENANT = '11111111-2222-3333-4444-555555555555'
@@ -142,6 +148,7 @@ export interface TestOptions {
   readonly folder?: string
   readonly cacheBytes?: number
   readonly limits?: ThrottleLimits
+  readonly release?: NonNullable<VaultPorts['release']>
   /** Stands before the vault's database, for example to slow it down. */
   readonly through?: (db: Database<unknown>) => Database<unknown>
 }
@@ -170,6 +177,7 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     audit: { record: (entry) => audit.push(entry) },
     ...(options.routes && { routes: options.routes }),
     ...(options.limits && { limits: options.limits }),
+    ...(options.release && { release: options.release }),
     ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
   })
   const server = await listen(vault, clock, (error) => bugs.push(error))
