@@ -47,6 +47,8 @@ const HOSTS: readonly HostRow[] = [
   row('vault.azure.cn', 'vault', 'one'),
   row('vault.usgovcloudapi.net', 'vault', 'one'),
   row('managedhsm.azure.net', 'vault', 'one'),
+  // Real attestation services have a region as well: name.region.attest.azure.net. Those stay real.
+  row('attest.azure.net', 'attestation', 'one'),
   row('api.loganalytics.io', 'monitor'),
   row('api.loganalytics.azure.com', 'monitor'),
   row('eventgrid.azure.net', 'events', 'any'),
