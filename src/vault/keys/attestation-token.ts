@@ -48,8 +48,9 @@ export async function readAttestation(
   }
   const expiresAtMs = readSeconds(claims, 'exp')
   const notBeforeMs = readSeconds(claims, 'nbf')
-  if (expiresAtMs === undefined || expiresAtMs <= nowMs) throw unverified('it has expired')
-  if ((notBeforeMs ?? 0) > nowMs + LEEWAY_MS) throw unverified('it is not valid yet')
+  // What is no number (NaN) fails both.
+  if (!((expiresAtMs ?? 0) > nowMs)) throw unverified('it has expired')
+  if (!((notBeforeMs ?? 0) <= nowMs + LEEWAY_MS)) throw unverified('it is not valid yet')
   return { authority, claims }
 }
 

@@ -22,6 +22,7 @@ import { checkTier, readKeyChange, readKeyOps, sealKey, storeKey } from './key.t
 import { generateMaterial, importMaterial, readKeySpec } from './material.ts'
 import type { ReleasePolicy } from './release-policy.ts'
 import { adoptPolicy, planRotation } from './rotation-store.ts'
+import { openTransferBlob } from './transfer-blob.ts'
 import { toKeyBundle, toKeyItem } from './wire.ts'
 
 const createKey = vaultOperation(
@@ -51,7 +52,10 @@ const importKey = vaultOperation(
     const body = readBody(await call.readJson())
     const jwk = body['key']
     if (!isObject(jwk)) throw propertyWrong('key')
-    const material = importMaterial(jwk, (body['Hsm'] ?? body['hsm']) === true)
+    const isWrapped = (jwk['key_hsm'] ?? null) !== null
+    const material = isWrapped
+      ? await openTransferBlob(vault, jwk)
+      : importMaterial(jwk, (body['Hsm'] ?? body['hsm']) === true)
     checkTier(vault, material.shown.kty)
     vault.store.throttle?.takeKey(vault.vault, material.shown, 'use', vault.nowMs)
     const before = await findBefore(vault, name)

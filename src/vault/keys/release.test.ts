@@ -121,7 +121,7 @@ test('a key made exportable is released to the attested environment, and nobody 
   expect(made).toMatchObject({
     status: 200,
     body: {
-      attributes: { enabled: true },
+      attributes: { enabled: true, exportable: true },
       release_policy: {
         contentType: 'application/json; charset=utf-8',
         data: encode(POLICY),
@@ -272,6 +272,8 @@ test.each([
   { what: 'no token', target: 'x.y', text: `${UNVERIFIED}it is no signed token.` },
   { what: 'an old token', target: attest({ exp: NOON - 1 }), text: 'it has expired' },
   { what: 'a token without an end', target: attest({ exp: undefined }), text: 'it has expired' },
+  { what: 'a token with a wrong end', target: attest({ exp: 'never' }), text: 'it has expired' },
+  { what: 'a token with a wrong beginning', target: attest({ nbf: 'now' }), text: 'not valid yet' },
   { what: 'a token of tomorrow', target: attest({ nbf: NOON + 86400 }), text: 'not valid yet' },
   { what: 'another issuer', target: attest({ iss: 'https://evil.test' }), text: 'no authority' },
   { what: 'an unknown key', target: attest({}, { alg: 'RS256', kid: 's2' }), text: 'publish' },

@@ -14,14 +14,9 @@ import { type EncryptionKey, readAttestation, readEncryptionKey } from './attest
 import { detailsOf } from './key.ts'
 import { familyOf, toPrivateKeyObject } from './material.ts'
 import { meetsPolicy, type ReleasePolicy, readRules } from './release-policy.ts'
+import { OAEP_HASHES } from './transfer-blob.ts'
 import { kidOf, toKeyBundle } from './wire.ts'
 
-/** How the released key is encrypted: an AES key under OAEP of this hash, and the key under that. */
-const OAEP_HASHES: Readonly<Record<string, string>> = {
-  CKM_RSA_AES_KEY_WRAP: 'sha1',
-  RSA_AES_KEY_WRAP_256: 'sha256',
-  RSA_AES_KEY_WRAP_384: 'sha384',
-}
 const NONCE_LIMIT_CHARACTERS = 1024
 
 interface Asked {
