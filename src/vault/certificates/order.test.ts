@@ -70,7 +70,10 @@ test('an order is in progress until its issuer has answered, and then names its 
   expect((await pending()).body).toEqual(begun.body)
   expect((await create()).body.error).toMatchObject({ code: 'Forbidden' })
   expect((await one.ask('GET', '/secrets/c')).status).toBe(404)
+  expect((await one.ask('GET', '/certificates/c')).body).not.toHaveProperty('cer')
   wait()
+  // Some clients look at the certificate alone.
+  expect((await one.ask('GET', '/certificates/c')).body).toHaveProperty('cer')
   const done = await pending()
   expect(done.body).toMatchObject({ status: 'completed', target: `${BASE}/certificates/c` })
   expect(done.body.request_id).toBe(begun.body.request_id)

@@ -143,7 +143,7 @@ export const vaultMigrations: readonly Migration[] = [
     up: async (query) => {
       await query.schema
         .alterTable('vault_certificate_pending')
-        .addColumn('due_at_ms', 'bigint')
+        .addColumn('due_at_ms', 'integer')
         .execute()
       await query.schema
         .createIndex('vault_certificate_pending_due')
