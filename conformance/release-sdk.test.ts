@@ -53,6 +53,7 @@ test('an unmodified program has a key released to what it attests, and opens it'
     unmet: '403 Target environment attestation does not meet key release policy requirements.',
     forged:
       '403 Target environment attestation statement cannot be verified: its signature is wrong.',
+    brought: ['RSA-HSM', true],
     immutable: '400 AKV.SKR.1020: Immutable Key Release Policy cannot be modified.',
   })
 }, 60_000)

@@ -1,11 +1,14 @@
 // An unmodified application in an attested environment: it has a key released and opens it.
 import {
   constants,
+  createCipheriv,
   createDecipheriv,
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
   privateDecrypt,
+  publicEncrypt,
+  randomBytes,
   verify,
   X509Certificate,
 } from 'node:crypto'
@@ -90,4 +93,31 @@ await keys.updateKeyProperties('vital', { releasePolicy: fixed })
 seen.immutable = await keys
   .updateKeyProperties('vital', { releasePolicy: policy('games') })
   .catch(refusal)
+
+// A key of one's own, brought in a transfer blob.
+const exchange = await keys.createKey('exchange', 'RSA-HSM', { keyOps: ['import'] })
+const own = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const encode = (bytes) => Buffer.from(bytes).toString('base64url')
+const exchangeJwk = { kty: 'RSA', n: encode(exchange.key.n), e: encode(exchange.key.e) }
+const exchangeKey = createPublicKey({ key: exchangeJwk, format: 'jwk' })
+const transferKey = randomBytes(32)
+const oaep = { key: exchangeKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' }
+const wrapper = createCipheriv('id-aes256-wrap-pad', transferKey, Buffer.from('a65959a6', 'hex'))
+const plain = own.privateKey.export({ format: 'der', type: 'pkcs8' })
+const blob = {
+  schema_version: '1.0.0',
+  header: { kid: exchange.id, alg: 'dir', enc: 'CKM_RSA_AES_KEY_WRAP' },
+  ciphertext: encode(
+    Buffer.concat([publicEncrypt(oaep, transferKey), wrapper.update(plain), wrapper.final()]),
+  ),
+  generator: 'byok',
+}
+const brought = await keys.importKey('brought', {
+  kty: 'RSA-HSM',
+  t: Buffer.from(JSON.stringify(blob)),
+})
+seen.brought = [
+  brought.keyType,
+  encode(brought.key.n) === own.publicKey.export({ format: 'jwk' }).n,
+]
 console.log(JSON.stringify(seen))

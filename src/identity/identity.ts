@@ -146,9 +146,7 @@ export async function openIdentity(parts: {
   const store = await openStore(parts.db)
   const scope = await parts.sealer.scope('identity')
   const keys = openSigningKeys(store, scope, () => clock.nowMs())
-  keys.prepare()
-  const { mirrors, attestationKeys: signingKeys } = store
-  const testKeys = openSigningKeys({ mirrors, signingKeys }, scope, () => clock.nowMs())
+  const testKeys = openSigningKeys(store, scope, () => clock.nowMs(), 'attestation')
   const tenant = await ensureDefaultTenant(store, parts.tenantId, clock.nowMs())
   const verifier = createVerifier(store, keys, clock)
   const federatedKeys = openFederatedKeys(clock, parts.fetchJson)

@@ -50,8 +50,4 @@ export const identityMigrations: readonly Migration[] = [
       await createDocumentTable(query, 'signing_key', { key: 'kid' })
     },
   },
-  {
-    name: 'identity-attestation',
-    up: (query) => createDocumentTable(query, 'attestation_key', { key: 'kid' }),
-  },
 ]

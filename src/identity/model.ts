@@ -118,6 +118,8 @@ export interface SigningKey {
   /** The private key as PKCS#8 DER, sealed, base64. */
   readonly sealedPrivateKey: string
   readonly createdAtMs: number
+  /** Absent: access tokens. Keys of one purpose are unknown to the other. */
+  readonly purpose?: 'attestation'
 }
 
 /** The value of the tenant table's `slot` that one row at most has. */
@@ -184,12 +186,6 @@ export const roleMembershipTable = documentTable<RoleMembership>({
 })
 export const signingKeyTable = documentTable<SigningKey>({
   table: 'signing_key',
-  keyColumn: 'kid',
-  keyOf: (key) => key.kid,
-})
-/** Keys of the attestation service for tests: its tokens open nothing else. */
-export const attestationKeyTable = documentTable<SigningKey>({
-  table: 'attestation_key',
   keyColumn: 'kid',
   keyOf: (key) => key.kid,
 })

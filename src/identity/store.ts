@@ -16,7 +16,6 @@ export interface DirectoryStore {
   readonly federated: Mirror<model.FederatedCredential>
   readonly roles: Mirror<model.RoleMembership>
   readonly signingKeys: Mirror<model.SigningKey>
-  readonly attestationKeys: Mirror<model.SigningKey>
   /** By client id, lower case. */
   readonly applicationsByAppId: MirrorIndex<model.Application>
   readonly servicePrincipalsByAppId: MirrorIndex<model.ServicePrincipal>
@@ -51,7 +50,6 @@ export async function openStore(db: Database<unknown>): Promise<DirectoryStore> 
     federated,
     roles: await mirrors.open(model.roleMembershipTable),
     signingKeys: await mirrors.open(model.signingKeyTable),
-    attestationKeys: await mirrors.open(model.attestationKeyTable),
     applicationsByAppId: applications.index((application) => application.appId.toLowerCase()),
     servicePrincipalsByAppId: servicePrincipals.index((found) => found.appId.toLowerCase()),
     usersByName: users.index((user) => user.userPrincipalName.toLowerCase()),

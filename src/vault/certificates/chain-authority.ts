@@ -1,16 +1,18 @@
 import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
+import { statement } from '../../storage/database.ts'
+import type { ScopeSealer } from '../../storage/sealing.ts'
 import type { VaultStore } from '../context.ts'
-import { findSetting, putSetting, type Setting } from './authority-store.ts'
+import type { AuthorityTable, ObjectTables } from '../objects/tables.ts'
 import { writePem } from './pem.ts'
 import { certify, type Holder, selfSign } from './x509.ts'
 
 const generate = promisify(generateKeyPair)
 
-/** Its row stands beside the settings of the vaults, under no vault. */
-const ROW = { vault: '', name: 'authority' }
-const SCOPE = 'certificate-authority'
-const KEY_PLACE = 'certificates/authority/intermediate'
+const ID = 'chain'
+/** The scope and the place of the intermediate's key. */
+export const AUTHORITY_SCOPE = 'certificate-authority'
+export const AUTHORITY_KEY_PLACE = 'certificates/authority/intermediate'
 
 const YEAR_MS = 365 * 86_400_000
 /** A clock that was moved ahead when the authority was made must not make it invalid for others. */
@@ -45,11 +47,22 @@ export interface ChainAuthority {
   readonly expiresAtMs: number
 }
 
-interface Made {
-  readonly root: string
-  readonly intermediate: string
-  readonly expiresAtMs: number
-}
+const authorityRow = statement<ObjectTables, { id: string }, AuthorityTable>((query, parameter) =>
+  query
+    .selectFrom('vault_certificate_authority')
+    .selectAll()
+    .where('id', '=', parameter<string>('id')),
+)
+
+const insertAuthority = statement<ObjectTables, AuthorityTable>((query, parameter) =>
+  query.insertInto('vault_certificate_authority').values({
+    id: parameter('id'),
+    root: parameter('root'),
+    intermediate: parameter('intermediate'),
+    expires_at_ms: parameter('expires_at_ms'),
+    sealed: parameter('sealed'),
+  }),
+)
 
 /**
  * The authority, made on first use: of two processes that make one at once, the first one's stays.
@@ -59,43 +72,39 @@ export async function openAuthority(
   store: Pick<VaultStore, 'db' | 'sealer'>,
   nowMs: number,
 ): Promise<ChainAuthority> {
-  const scope = await store.sealer.scope(SCOPE)
-  const found = (await findSetting(store.db, ROW)) ?? (await makeAuthority(store, nowMs))
-  const made = found.body as unknown as Made
-  const der = scope.openBytes(KEY_PLACE, found.sealed ?? Buffer.alloc(0)).open()
+  const scope = await store.sealer.scope(AUTHORITY_SCOPE)
+  const [found] = await store.db.all(authorityRow, { id: ID })
+  const row = found ?? (await makeAuthority(store, scope, nowMs))
+  const der = scope.openBytes(AUTHORITY_KEY_PLACE, row.sealed).open()
   return {
-    root: Buffer.from(made.root, 'base64'),
-    intermediate: Buffer.from(made.intermediate, 'base64'),
+    root: Buffer.from(row.root, 'base64'),
+    intermediate: Buffer.from(row.intermediate, 'base64'),
     subject: INTERMEDIATE.subject,
     key: createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }),
-    expiresAtMs: made.expiresAtMs,
+    expiresAtMs: row.expires_at_ms,
   }
 }
 
 async function makeAuthority(
-  store: Pick<VaultStore, 'db' | 'sealer'>,
+  store: Pick<VaultStore, 'db'>,
+  scope: ScopeSealer,
   nowMs: number,
-): Promise<Setting> {
-  const scope = await store.sealer.scope(SCOPE)
-  const [root, intermediate] = await Promise.all([newKey(), newKey()])
+): Promise<AuthorityTable> {
+  const [root, key] = await Promise.all([newKey(), newKey()])
   const startMs = Math.floor(nowMs / 1000) * 1000 - BACKDATE_MS
   const validity = { notBeforeMs: startMs, expiresAtMs: startMs + LIFE_MS }
-  const body = {
+  const signer = { subject: ROOT.subject, key: root }
+  const made: AuthorityTable = {
+    id: ID,
     root: selfSign(ROOT, root, validity).toString('base64'),
-    intermediate: certify(
-      INTERMEDIATE,
-      intermediate,
-      { subject: ROOT.subject, key: root },
-      validity,
-    ).toString('base64'),
-    expiresAtMs: validity.expiresAtMs,
+    intermediate: certify(INTERMEDIATE, key, signer, validity).toString('base64'),
+    expires_at_ms: validity.expiresAtMs,
+    sealed: scope.seal(AUTHORITY_KEY_PLACE, key.export({ format: 'der', type: 'pkcs8' })),
   }
-  const sealed = scope.seal(KEY_PLACE, intermediate.export({ format: 'der', type: 'pkcs8' }))
   return store.db.write(async (tx) => {
-    const found = await findSetting(tx, ROW)
+    const [found] = await tx.all(authorityRow, { id: ID })
     if (found) return found
-    const made: Setting = { name: ROW.name, body, sealed }
-    await putSetting(tx, ROW.vault, made)
+    await tx.run(insertAuthority, made)
     return made
   })
 }

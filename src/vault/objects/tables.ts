@@ -54,16 +54,26 @@ export interface PendingTable {
   due_at_ms: number | null
 }
 
-/** The contacts and the issuers of a vault, and the authority behind the issuers of all vaults. */
+/** The contacts and the issuers of a vault. */
 export interface SettingTable {
-  /** Empty for the authority. */
   vault: string
-  /** `contacts`, `authority`, or `issuers/` and a name in lower case. */
+  /** `contacts`, or `issuers/` and a name in lower case. */
   name: string
   /** JSON. */
   body: string
-  /** An issuer's password, the authority's private key. */
+  /** An issuer's password. */
   sealed: Uint8Array | null
+}
+
+/** The authority behind the issuers of all vaults: one row. */
+export interface AuthorityTable {
+  id: string
+  /** base64 of DER, both. */
+  root: string
+  intermediate: string
+  expires_at_ms: number
+  /** The private key of the intermediate. */
+  sealed: Uint8Array
 }
 
 export interface ObjectTables {
@@ -71,6 +81,7 @@ export interface ObjectTables {
   vault_object_version: VersionTable
   vault_certificate_pending: PendingTable
   vault_certificate_setting: SettingTable
+  vault_certificate_authority: AuthorityTable
 }
 
 /** The tables of the vault room, in the order they came. */
@@ -149,6 +160,14 @@ export const vaultMigrations: readonly Migration[] = [
         .createIndex('vault_certificate_pending_due')
         .on('vault_certificate_pending')
         .column('due_at_ms')
+        .execute()
+      await query.schema
+        .createTable('vault_certificate_authority')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('root', 'text', (column) => column.notNull())
+        .addColumn('intermediate', 'text', (column) => column.notNull())
+        .addColumn('expires_at_ms', 'integer', (column) => column.notNull())
+        .addColumn('sealed', 'blob', (column) => column.notNull())
         .execute()
     },
   },
