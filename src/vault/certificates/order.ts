@@ -176,6 +176,11 @@ interface Ports {
   readonly sealer: Sealer
 }
 
+/** One order that cannot be answered must not hold up the others; who looks at it is told why. */
+function passFault(thrown: unknown): void {
+  if (!(thrown instanceof Fault)) throw thrown
+}
+
 /** Answers the orders that nobody asked after. Orders of deleted vaults wait. */
 export async function settleDue(ports: Ports, store: VaultStore, nowMs: number): Promise<void> {
   let afterMs = -1
@@ -189,7 +194,7 @@ export async function settleDue(ports: Ports, store: VaultStore, nowMs: number):
       if (vault?.dataId !== dataId) continue
       const scope = await ports.sealer.scope(`vault:${dataId}`)
       const call = { store, vault, scope, nowMs }
-      await settleOrder(call, { vault: dataId, kind: 'certificates', name })
+      await settleOrder(call, { vault: dataId, kind: 'certificates', name }).catch(passFault)
     }
     if (batch.length === 0) return
   }
