@@ -20,7 +20,7 @@ const AUDIENCE = 'https://attest.azure.net'
 /** What the service itself says; nobody else says it. */
 const OWN_CLAIMS = ['iss', 'iat', 'nbf', 'exp', 'jti', 'x-ms-ver', 'x-ms-attestation-type']
 /** In every token: it attests nothing real. */
-export const ATTESTATION_TYPE = 'sluice-test'
+const ATTESTATION_TYPE = 'sluice-test'
 
 const attestationOperation = operation<AttestationContext>()
 

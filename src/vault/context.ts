@@ -5,7 +5,7 @@ import type { ApiVersion } from './api-versions.ts'
 import type { AttestationKeys } from './keys/attestation-keys.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
-import type { HostCertificates, VaultResource } from './ports.ts'
+import type { EventSink, HostCertificates, VaultResource } from './ports.ts'
 import type { Throttle } from './throttle.ts'
 
 /** What all calls share. */
@@ -13,6 +13,7 @@ export interface VaultStore {
   readonly db: Database<ObjectTables>
   readonly sealer: Sealer
   readonly cache: LatestCache
+  readonly events: EventSink
   /** Undefined: no limits. */
   readonly throttle: Throttle | undefined
   /** Undefined: no key is released. */

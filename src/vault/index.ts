@@ -10,11 +10,13 @@ export type {
   AuditSink,
   Authorizer,
   CallerRoutes,
+  EventSink,
   FetchDocument,
   HostCertificates,
   NetworkAcls,
   PolicyPermissions,
   VaultDirectory,
+  VaultEvent,
   VaultResource,
 } from './ports.ts'
 export { openVault, type Vault, type VaultPorts } from './service.ts'

@@ -12,7 +12,7 @@ import { challengeOf } from './access/challenge.ts'
 import { checkNetwork } from './access/firewall.ts'
 import { checkPermission } from './access/permission.ts'
 import { readApiVersion } from './api-versions.ts'
-import { type Trace, toAuditEntry } from './audit.ts'
+import { recordNotice, type Trace, toAuditEntry } from './audit.ts'
 import { authorityOperations } from './certificates/authority-operations.ts'
 import { readAuthorityPem } from './certificates/chain-authority.ts'
 import { certificateOperations } from './certificates/operations.ts'
@@ -20,6 +20,7 @@ import { settleDue } from './certificates/order.ts'
 import { pendingOperations } from './certificates/pending-operations.ts'
 import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
+import { policiesEvent } from './events.ts'
 import type { VaultFaultCode } from './faults.ts'
 import { AttestationKeys } from './keys/attestation-keys.ts'
 import { keyUseOperations } from './keys/crypto-operations.ts'
@@ -36,12 +37,15 @@ import type {
   AuditSink,
   Authorizer,
   CallerRoutes,
+  EventSink,
+  EventWrite,
   FetchDocument,
   HostCertificates,
   VaultDirectory,
   VaultResource,
 } from './ports.ts'
 import { secretOperations } from './secrets/operations.ts'
+import { tellDue } from './tell-due.ts'
 import { retryAfterSeconds, Throttle, type ThrottleLimits } from './throttle.ts'
 import { vaultFaultReply } from './wire-faults.ts'
 import { commonHeaders } from './wire-headers.ts'
@@ -57,6 +61,7 @@ export interface VaultPorts {
   readonly directory: VaultDirectory
   readonly authorizer: Authorizer
   readonly audit: AuditSink
+  readonly events: EventSink
   /** Absent: no private endpoints, no subnets, no trusted services. */
   readonly routes?: CallerRoutes
   /** Absent: no limits. `azureLimits` are Azure's. */
@@ -66,6 +71,8 @@ export interface VaultPorts {
     readonly fetchDocument: FetchDocument
     readonly certificates: HostCertificates
   }
+  /** What `/healthstatus` says beside the documented headers. */
+  readonly healthHeaders?: ReplyHeaders
   /** Bytes of sealed rows kept in memory, 64 MiB unless told. */
   readonly cacheBytes?: number
 }
@@ -75,12 +82,19 @@ export interface Swept {
   readonly purged: number
   readonly rotated: number
   readonly renewed: number
+  /** Events of versions whose end is near or has come. */
+  readonly told: number
 }
 
 export interface Vault {
   readonly service: Service<VaultCall>
-  /** Does what is due: purges after the retention, key rotation, certificate orders and renewal. */
+  /** Does what is due: purges, key rotation, certificate orders and renewal, events of what expires. */
   sweep(nowMs: number): Promise<Swept>
+  /**
+   * Tells, within the write `tx` that does it, that the access policies or the permission model of a
+   * vault change. What it gives is to be called when the change is durable.
+   */
+  policiesChanged(tx: EventWrite, vault: VaultResource): Promise<() => void>
   /** Destroys everything of a vault that was purged. */
   eraseVault(dataId: string): Promise<void>
   /** PEM of the authority behind the named issuers of all vaults; it is made when there is none. */
@@ -93,6 +107,7 @@ export function openVault(ports: VaultPorts): Vault {
     db: ports.db as Database<ObjectTables>,
     sealer: ports.sealer,
     cache: new LatestCache(ports.cacheBytes ?? CACHE_BYTES),
+    events: ports.events,
     throttle: ports.limits && new Throttle(ports.limits),
     release: ports.release && {
       keys: new AttestationKeys(ports.release.fetchDocument, ports.clock),
@@ -105,9 +120,16 @@ export function openVault(ports: VaultPorts): Vault {
       const purged = await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs)))
       const rotated = await rotateDue(ports, store, nowMs)
       await settleDue(ports, store, nowMs)
-      return { purged, rotated, renewed: await renewDue(ports, store, nowMs) }
+      const renewed = await renewDue(ports, store, nowMs)
+      return { purged, rotated, renewed, told: await tellDue(ports, store, nowMs) }
     },
     certificateAuthority: () => readAuthorityPem(store, ports.clock.nowMs()),
+    policiesChanged: async (tx, vault) => {
+      const nowMs = ports.clock.nowMs()
+      await ports.events.record(tx, policiesEvent(vault, nowMs))
+      const what = 'VaultAccessPolicyChanged'
+      return () => recordNotice(ports.audit, vault, { what, path: '', nowMs })
+    },
     eraseVault: async (dataId) => {
       await repeat(() => store.db.write((tx) => purgeVault(tx, dataId)))
       store.cache.clear()
@@ -214,7 +236,9 @@ class VaultService implements Service<VaultCall> {
   }
 
   headers(call: Call): ReplyHeaders {
-    return commonHeaders(call, traceOf(call))
+    const headers = commonHeaders(call, traceOf(call))
+    if (call.path !== healthStatus.path) return headers
+    return { ...headers, ...this.#ports.healthHeaders }
   }
 
   answered(call: Call, _operation: Operation<VaultCall> | undefined, reply: Reply): void {
