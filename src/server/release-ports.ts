@@ -17,11 +17,12 @@ const TIMEOUT_MS = 5000
 export function releasePorts(
   dataDirectory: string,
   identity: Pick<Identity, 'readAttestationDocument'>,
+  get: typeof fetch = fetch,
 ): NonNullable<VaultPorts['release']> {
   let ca: LocalCa | undefined
   let pair: ReturnType<typeof newPair> | undefined
   return {
-    fetchDocument: (url) => fetchDocument(url, identity),
+    fetchDocument: (url) => fetchDocument(url, identity, get),
     certificates: {
       read: async (host) => {
         pair ??= newPair()
@@ -47,6 +48,7 @@ function toBase64(pem: string): string {
 async function fetchDocument(
   address: string,
   identity: Pick<Identity, 'readAttestationDocument'>,
+  get: typeof fetch,
 ): Promise<unknown> {
   const url = new URL(address)
   if (url.protocol !== 'https:') throw new Error('not https')
@@ -54,7 +56,7 @@ async function fetchDocument(
   if (own?.service === 'attestation') return identity.readAttestationDocument(url)
   if (own) throw new Error('not an attestation service')
   const signal = AbortSignal.timeout(TIMEOUT_MS)
-  const answer = await fetch(url, { redirect: 'error', signal })
+  const answer = await get(url, { redirect: 'error', signal })
   if (!answer.ok || !answer.body) throw new Error(`status ${answer.status}`)
   const parts: Uint8Array[] = []
   let sizeBytes = 0
