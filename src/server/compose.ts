@@ -12,6 +12,7 @@ import { loadRootKey } from '../storage/root-key.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
 import { azureLimits, openVault, type Vault, vaultMigrations } from '../vault/index.ts'
 import { findDataPlace, openTables } from './data-place.ts'
+import { releasePorts } from './release-ports.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
 import { describeRealism, type Realism, type ServerSettings } from './settings.ts'
 
@@ -74,6 +75,7 @@ export async function openEstate(
       directory: { findVault: arm.findActiveVault, findVaultOf: arm.findActiveVaultOf },
       authorizer: arm,
       audit: monitor,
+      release: releasePorts(dataDirectory, identity),
       events,
       ...(realism?.throttling && { limits: azureLimits }),
       ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),

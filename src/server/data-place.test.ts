@@ -21,6 +21,7 @@ test('a new directory has its own file, or the database that was named, and keep
   expect(findDataPlace(directory, undefined).url).toBeUndefined()
   const place = findDataPlace(directory, URL)
   expect(findDataPlace(directory, undefined).url).toBeUndefined()
+  writeFileSync(path.join(directory, 'root.key'), '')
   place.keep()
   expect(findDataPlace(directory, undefined).url).toBe(URL)
   expect(findDataPlace(directory, URL).url).toBe(URL)
@@ -32,6 +33,7 @@ test('a directory that has chosen refuses another database and is left as it is'
   writeFileSync(path.join(own, 'sluice.db'), '')
   expect(() => findDataPlace(own, URL)).toThrow(/its own sluice\.db/)
   const elsewhere = folder()
+  writeFileSync(path.join(elsewhere, 'root.key'), '')
   findDataPlace(elsewhere, URL).keep()
   const before = readFileSync(path.join(elsewhere, 'database.json'), 'utf8')
   expect(() => findDataPlace(elsewhere, `${URL}2`)).toThrow(/in another database/)
@@ -47,6 +49,19 @@ test.each([
   const directory = folder()
   writeFileSync(path.join(directory, 'database.json'), text, { mode: 0o600 })
   expect(() => findDataPlace(directory, undefined)).toThrow(/names no url/)
+})
+
+test('a settings file written by hand is taken, and with a password', () => {
+  const directory = folder()
+  const text = '{"url":"postgres://a:b@c/d"}'
+  writeFileSync(path.join(directory, 'database.json'), text, { mode: 0o600 })
+  expect(findDataPlace(directory, undefined).url).toBe('postgres://a:b@c/d')
+})
+
+test('a directory that has used its database and has no root key has lost it', () => {
+  const directory = folder()
+  findDataPlace(directory, URL).keep()
+  expect(() => findDataPlace(directory, undefined)).toThrow(/root\.key is missing/)
 })
 
 test('a settings file that others can read is refused: it may hold a password', () => {

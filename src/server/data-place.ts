@@ -15,33 +15,45 @@ export interface DataPlace {
 
 /**
  * Reads where the tables lie. `wanted` is an address given with the command, which only a new
- * directory takes.
+ * directory takes. A file `database.json` written by hand may name an address with a password.
  *
- * @throws Fault `UsageWrong` when the address is none or holds a password, `DatabaseDiffers` when the
+ * @throws Fault `RootKeyWrong` when the root key is lost, `UsageWrong` when the address is none or holds a password, `DatabaseDiffers` when the
  * directory has chosen already, `DataUnreadable` for a wrong `database.json`
  */
 export function findDataPlace(dataDirectory: string, wanted: string | undefined): DataPlace {
   if (wanted !== undefined) checkDatabaseAddress(wanted)
   const file = path.join(dataDirectory, 'database.json')
   const kept = readKept(file)
-  if (kept !== undefined) {
-    if (wanted !== undefined && wanted !== kept) {
-      throw new Fault(
-        'DatabaseDiffers',
-        `The data directory ${dataDirectory} has its tables in another database. If that one has moved, correct ${file}; for a new one choose another directory with --data. Nothing was changed.`,
-      )
-    }
-    return { url: kept, keep: () => {} }
+  if (kept && wanted !== undefined && wanted !== kept.url) {
+    throw new Fault(
+      'DatabaseDiffers',
+      `The data directory ${dataDirectory} has its tables in another database. If that one has moved, correct ${file}; for a new one choose another directory with --data. Nothing was changed.`,
+    )
   }
-  if (wanted === undefined) return { url: undefined, keep: () => {} }
+  if (kept?.isSealed) {
+    refuseLostKey(dataDirectory)
+    return { url: kept.url, keep: () => {} }
+  }
+  const url = kept?.url ?? wanted
+  if (url === undefined) return { url, keep: () => {} }
   if (existsSync(path.join(dataDirectory, 'sluice.db'))) {
     throw new Fault(
       'DatabaseDiffers',
       `The data directory ${dataDirectory} has its tables in its own sluice.db. Choose another directory with --data. Nothing was changed.`,
     )
   }
-  const text = `${JSON.stringify({ url: wanted }, undefined, 2)}\n`
-  return { url: wanted, keep: () => writeFileDurably(file, text) }
+  const text = `${JSON.stringify({ url, isSealed: true }, undefined, 2)}\n`
+  return { url, keep: () => writeFileDurably(file, text) }
+}
+
+/** The root key was made before the tables, so a directory that has used them and has none lost it. */
+function refuseLostKey(dataDirectory: string): void {
+  const file = path.join(dataDirectory, 'root.key')
+  if (existsSync(file) || existsSync(path.join(dataDirectory, 'root-key.json'))) return
+  throw new Fault(
+    'RootKeyWrong',
+    `${file} is missing, and the data in the database is sealed with it. Put it back from a backup. Nothing was changed.`,
+  )
 }
 
 /** Opens the tables. PostgreSQL's client is loaded only for it. */
@@ -75,7 +87,13 @@ export function checkDatabaseAddress(address: string): void {
   )
 }
 
-function readKept(file: string): string | undefined {
+interface Kept {
+  readonly url: string
+  /** The tables have been used: they hold what is sealed with the root key. */
+  readonly isSealed: boolean
+}
+
+function readKept(file: string): Kept | undefined {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -83,19 +101,21 @@ function readKept(file: string): string | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw unreadable(file, (error as Error).message)
   }
-  const url = urlIn(text)
-  if (url === undefined) throw unreadable(file, 'it names no url')
+  const kept = toKept(text)
+  if (kept === undefined) throw unreadable(file, 'it names no url')
   // It may be given a password by hand.
   if (process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0) {
     throw unreadable(file, `other users can read it; run: chmod 600 ${file}`)
   }
-  return url
+  return kept
 }
 
-function urlIn(text: string): string | undefined {
+function toKept(text: string): Kept | undefined {
   try {
     const read: unknown = JSON.parse(text)
-    return isObject(read) ? findString(read['url'], 'url') : undefined
+    const url = isObject(read) ? findString(read['url'], 'url') : undefined
+    if (!isObject(read) || url === undefined) return undefined
+    return { url, isSealed: read['isSealed'] === true }
   } catch {
     return undefined
   }
