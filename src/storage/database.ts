@@ -46,6 +46,11 @@ export interface Database<Tables> {
    * SQLite file is asked at most once in a turn of the event loop, PostgreSQL tells by itself.
    */
   changeMark(): number
+  /**
+   * Learns now of all that other processes have committed, instead of waiting to be told. An engine
+   * without it has a `changeMark` that is never late.
+   */
+  catchUp?(): Promise<void>
   close(): Promise<void>
 }
 

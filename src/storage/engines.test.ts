@@ -281,6 +281,18 @@ describe.each(engines.all)('on $engine', ({ newPlace }) => {
     expect(mirror.list()).toEqual(other.list())
   })
 
+  test('who catches up sees at once what another process has committed', async () => {
+    const place = await newPlace()
+    const [db, other] = [await openAt(place), await openAt(place)]
+    const [ours, theirs] = [new Mirrors(db as never), new Mirrors(other as never)]
+    const [mirror, far] = [await ours.open(pets), await theirs.open(pets)]
+    for (let n = 0; n < 20; n += 1) {
+      await theirs.write((changes) => changes.put(far, { id: String(n), owner: 'eve' }))
+      await ours.catchUp()
+      expect(mirror.find(String(n))).toEqual({ id: String(n), owner: 'eve' })
+    }
+  })
+
   test('of many workers in two processes none gets what another has', async () => {
     const place = await newPlace()
     const [ours, theirs] = [await openAt(place), await openAt(place)]

@@ -209,6 +209,18 @@ export class Mirrors {
     return result
   }
 
+  /**
+   * Shows all that other processes have committed; false when nothing was new. For what must not be
+   * refused for want of news: PostgreSQL tells of a commit about a millisecond late.
+   */
+  async catchUp(): Promise<boolean> {
+    const mark = this.#mark
+    await this.#db.catchUp?.()
+    this.#refresh()
+    for (let pass = 0; pass < 2; pass += 1) await this.#reloading
+    return mark !== this.#mark
+  }
+
   #refresh(): void {
     const mark = this.#db.changeMark()
     if (mark === this.#mark) return

@@ -147,6 +147,12 @@ class PostgresDatabase implements Database<unknown> {
     this.#foreign.onCommit(listener)
   }
 
+  async catchUp(): Promise<void> {
+    const ask = (session: Session) => session.query('select last_value from sluice_commit', [])
+    const [row] = (await this.#read(ask)).rows as { last_value: number }[]
+    this.#foreign.saw(row?.last_value ?? 0)
+  }
+
   async close(): Promise<void> {
     await this.#queue.close()
     this.#isClosed = true
