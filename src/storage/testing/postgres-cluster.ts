@@ -85,7 +85,9 @@ function installPrograms(): string | undefined {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return undefined
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   try {
-    execFileSync('apt-get', INSTALL.split(' ').slice(1), { env, stdio: 'pipe' })
+    // Several test files may try at once.
+    const wait = ['-o', 'DPkg::Lock::Timeout=120']
+    execFileSync('apt-get', [...wait, ...INSTALL.split(' ').slice(1)], { env, stdio: 'pipe' })
   } catch {
     return undefined
   }
