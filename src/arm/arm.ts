@@ -5,8 +5,9 @@ import type { Service } from '../http/service.ts'
 import type { Database } from '../storage/database.ts'
 import { type Caller, createAuthorization, type Decision } from './authorization.ts'
 import type { ArmContext, ArmParts } from './context.ts'
-import type { RoleAssignment, StoredVault, Subscription } from './model.ts'
-import type { DirectoryPort } from './ports.ts'
+import { type HsmResource, toHsmResource } from './managed-hsms.ts'
+import type { RoleAssignment, StoredHsm, StoredVault, Subscription } from './model.ts'
+import type { DirectoryPort, HsmStatus } from './ports.ts'
 import { createAssignment, readRoleId } from './role-assignments.ts'
 import { createArmService } from './service.ts'
 import { openStore } from './store.ts'
@@ -25,6 +26,8 @@ export interface Arm {
   findVault(name: string): VaultResource | undefined
   /** As `findVault`, but undefined for a deleted vault: what the data plane serves. In memory. */
   findActiveVault(name: string): VaultResource | undefined
+  /** The managed HSM of that name, in any case; undefined for a deleted one. In memory. */
+  findActiveHsm(name: string): HsmResource | undefined
   /** Vaults that are not deleted. */
   listVaults(): readonly VaultResource[]
   /** Data actions by role assignments; scopes nest down to one object. In memory. */
@@ -60,6 +63,7 @@ export function openArm(wiring: {
   readonly clock: Clock
   readonly verifier: TokenVerifier
   readonly directory: DirectoryPort
+  readonly hsmStatus: HsmStatus
 }): Arm {
   const { clock, directory } = wiring
   const store = openStore(wiring.db)
@@ -70,6 +74,7 @@ export function openArm(wiring: {
     clock,
     directory,
     authorization,
+    hsmStatus: wiring.hsmStatus,
     eraseVault: async (vault) => {
       for (const erase of erasers) await erase(vault)
     },
@@ -80,6 +85,7 @@ export function openArm(wiring: {
     resources.set(vault, held)
     return held
   }
+  const hsmResources = new WeakMap<StoredHsm, HsmResource>()
   return {
     service: createArmService(parts, wiring.verifier),
     findVault: (name) => {
@@ -90,6 +96,13 @@ export function openArm(wiring: {
     findActiveVault: (name) => {
       const vault = store.vaults.find(name.toLowerCase())
       return vault?.state === 'active' ? resourceOf(vault) : undefined
+    },
+    findActiveHsm: (name) => {
+      const hsm = store.hsms.find(name.toLowerCase())
+      if (hsm?.state !== 'active') return undefined
+      const held = hsmResources.get(hsm) ?? toHsmResource(hsm)
+      hsmResources.set(hsm, held)
+      return held
     },
     listVaults: () =>
       store.vaults

@@ -38,6 +38,7 @@ async function open(): Promise<Arm> {
       findPrincipal: () => ({ kind: 'ServicePrincipal' }),
       listGroups: () => [],
     },
+    hsmStatus: { isActivated: async () => false },
   })
 }
 

@@ -5,7 +5,7 @@ import type { Principal } from '../http/principal.ts'
 import type { Authorization } from './authorization.ts'
 import type { ResourceGroup, Subscription } from './model.ts'
 import { groupKey } from './model.ts'
-import type { DirectoryPort } from './ports.ts'
+import type { DirectoryPort, HsmStatus } from './ports.ts'
 import type { ArmStore } from './store.ts'
 import { armFault, authorizationFailed } from './wire-faults.ts'
 
@@ -15,6 +15,7 @@ export interface ArmParts {
   readonly clock: Clock
   readonly authorization: Authorization
   readonly directory: DirectoryPort
+  readonly hsmStatus: HsmStatus
   /** Erases what a purged vault held; it may be asked twice. */
   eraseVault(vault: { readonly dataId: string; readonly name: string }): Promise<void>
 }

@@ -9,6 +9,7 @@ export { type Arm, openArm, type VaultEraser } from './arm.ts'
 export type { Decision } from './authorization.ts'
 export { builtInRoles } from './built-in-roles.ts'
 export type { ArmContext } from './context.ts'
+export type { HsmResource } from './managed-hsms.ts'
 export { armMigrations } from './migrations.ts'
 export type {
   AccessPolicy,
@@ -18,5 +19,5 @@ export type {
   RoleDefinition,
   Subscription,
 } from './model.ts'
-export type { DirectoryPort } from './ports.ts'
+export type { DirectoryPort, HsmStatus } from './ports.ts'
 export type { VaultResource } from './vaults.ts'

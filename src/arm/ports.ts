@@ -1,3 +1,9 @@
+/** What the resource manager asks the data plane of managed HSMs. */
+export interface HsmStatus {
+  /** False until the security domain was downloaded, or one was uploaded. */
+  isActivated(dataId: string): Promise<boolean>
+}
+
 /** What the resource manager asks the directory. */
 export interface DirectoryPort {
   readonly defaultTenantId: string

@@ -11,6 +11,8 @@ export interface ArmStore {
   readonly groups: Mirror<model.ResourceGroup>
   /** By name in lower case: names are unique in the installation, deleted vaults included. */
   readonly vaults: Mirror<model.StoredVault>
+  /** As `vaults`; a managed HSM and a vault may share a name. */
+  readonly hsms: Mirror<model.StoredHsm>
   readonly customRoles: Mirror<model.RoleDefinition>
   readonly assignments: Mirror<model.RoleAssignment>
   readonly operations: Mirror<model.FinishedOperation>
@@ -18,16 +20,19 @@ export interface ArmStore {
   /** By principal and scope key, without anything between: for principals with many roles. */
   readonly assignmentsAt: MirrorIndex<model.RoleAssignment>
   readonly vaultsOfGroup: MirrorIndex<model.StoredVault>
+  readonly hsmsOfGroup: MirrorIndex<model.StoredHsm>
 }
 
 /** Loads the resources. */
 export function openStore(db: Database<unknown>): ArmStore {
   const mirrors = new Mirrors(db)
   const vaults = mirrors.open(model.vaultTable)
+  const hsms = mirrors.open(model.hsmTable)
   const assignments = mirrors.open(model.roleAssignmentTable)
   return {
     mirrors,
     vaults,
+    hsms,
     assignments,
     subscriptions: mirrors.open(model.subscriptionTable),
     groups: mirrors.open(model.resourceGroupTable),
@@ -38,6 +43,7 @@ export function openStore(db: Database<unknown>): ArmStore {
     vaultsOfGroup: vaults.index((vault) =>
       model.groupKey(vault.subscriptionId, vault.resourceGroup),
     ),
+    hsmsOfGroup: hsms.index((hsm) => model.groupKey(hsm.subscriptionId, hsm.resourceGroup)),
   }
 }
 

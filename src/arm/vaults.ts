@@ -16,6 +16,7 @@ export type PublicNetworkAccess = 'Enabled' | 'Disabled' | 'SecuredByPerimeter'
 
 /** A vault as other rooms see it; a change gives a new object. */
 export interface VaultResource {
+  readonly kind: 'vault'
   /** The resource id; scopes of the vault's objects begin with it. */
   readonly id: string
   readonly name: string
@@ -40,6 +41,7 @@ export interface VaultResource {
 export function toVaultResource(vault: StoredVault): VaultResource {
   const { name, subscriptionId, resourceGroup } = vault
   return {
+    kind: 'vault',
     id: vaultScope(subscriptionId, resourceGroup, name),
     name,
     location: vault.location,
@@ -59,7 +61,7 @@ export function toVaultResource(vault: StoredVault): VaultResource {
 }
 
 /** Read-back keeps the case that was sent; decisions use one spelling. */
-function toPublicAccess(text: string): PublicNetworkAccess {
+export function toPublicAccess(text: string): PublicNetworkAccess {
   const word = text.toLowerCase()
   if (word === 'enabled') return 'Enabled'
   return word === 'securedbyperimeter' ? 'SecuredByPerimeter' : 'Disabled'

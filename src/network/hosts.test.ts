@@ -17,7 +17,7 @@ test.each([
   ['graph.microsoft.com', 'graph', undefined, 'graph.microsoft.com', 443],
   ['Kv-1.vault.azure.net', 'vault', 'kv-1', 'vault.azure.net', 443],
   ['kv1.vault.usgovcloudapi.net', 'vault', 'kv1', 'vault.usgovcloudapi.net', 443],
-  ['hsm.managedhsm.azure.net', 'vault', 'hsm', 'managedhsm.azure.net', 443],
+  ['hsm.managedhsm.azure.net', 'managedHsm', 'hsm', 'managedhsm.azure.net', 443],
   [
     'topic.westeurope-1.eventgrid.azure.net',
     'events',

@@ -4,6 +4,7 @@ export type Service =
   | 'arm'
   | 'graph'
   | 'vault'
+  | 'managedHsm'
   | 'monitor'
   | 'events'
   | 'devops'
@@ -45,7 +46,9 @@ const HOSTS: readonly HostRow[] = [
   row('vault.azure.net', 'vault', 'one'),
   row('vault.azure.cn', 'vault', 'one'),
   row('vault.usgovcloudapi.net', 'vault', 'one'),
-  row('managedhsm.azure.net', 'vault', 'one'),
+  row('managedhsm.azure.net', 'managedHsm', 'one'),
+  row('managedhsm.azure.cn', 'managedHsm', 'one'),
+  row('managedhsm.usgovcloudapi.net', 'managedHsm', 'one'),
   row('api.loganalytics.io', 'monitor'),
   row('api.loganalytics.azure.com', 'monitor'),
   row('eventgrid.azure.net', 'events', 'any'),
@@ -56,7 +59,7 @@ const HOSTS: readonly HostRow[] = [
   row('management.sluice.localhost', 'arm'),
   row('graph.sluice.localhost', 'graph'),
   row('vault.sluice.localhost', 'vault', 'one'),
-  row('managedhsm.sluice.localhost', 'vault', 'one'),
+  row('managedhsm.sluice.localhost', 'managedHsm', 'one'),
   row('monitor.sluice.localhost', 'monitor'),
   row('dev.sluice.localhost', 'devops'),
   row('sluice.localhost', 'front'),

@@ -58,13 +58,19 @@ export async function openEstate(
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
     const monitor = openMonitor({ db, clock })
     const { verifier, directory } = identity
-    const arm = openArm({ db, clock, verifier, directory })
+    const arm = openArm({
+      db,
+      clock,
+      verifier,
+      directory,
+      hsmStatus: { isActivated: (dataId) => vault.isHsmActivated(dataId) },
+    })
     const vault = openVault({
       db,
       sealer,
       clock,
       verifier,
-      directory: { findVault: arm.findActiveVault },
+      directory: { findVault: arm.findActiveVault, findHsm: arm.findActiveHsm },
       authorizer: arm,
       audit: monitor,
     })

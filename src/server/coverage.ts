@@ -19,6 +19,7 @@ export async function listOperations(
     'Microsoft Graph': identity.graph,
     'Resource manager': arm.service,
     'Key Vault': vault.service,
+    'Managed HSM': vault.hsmService,
     'Azure DevOps': (await devops()).service,
   }
   const listed = Object.entries(services).map(([service, { operations }]) => ({

@@ -111,6 +111,7 @@ async function openFronts(
     graph: identity.graph,
     arm: arm.service,
     vault: vault.service,
+    managedHsm: vault.hsmService,
     devops: async () => (await devops()).service,
     front,
   }

@@ -4,7 +4,7 @@ import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
-import type { VaultResource } from './ports.ts'
+import type { HsmResource, VaultResource } from './ports.ts'
 import type { Throttle } from './throttle.ts'
 
 /** What all calls share. */
@@ -16,10 +16,10 @@ export interface VaultStore {
   readonly throttle: Throttle | undefined
 }
 
-/** What an operation works on: a vault, for a caller who may. */
+/** What an operation works on: a vault, or a managed HSM, for a caller who may. */
 export interface VaultCall {
   readonly store: VaultStore
-  readonly vault: VaultResource
+  readonly vault: VaultResource | HsmResource
   /** Seals and opens this vault's values. */
   readonly scope: ScopeSealer
   readonly principal: Principal

@@ -19,6 +19,7 @@ export type VaultFaultCode =
   | 'ForbiddenByConnection'
   | 'ForbiddenByFirewall'
   | 'ForbiddenByRbac'
+  | 'HsmNotActivated'
   | 'JsonWrong'
   | 'KeyDisabled'
   | 'KeyExpired'

@@ -27,6 +27,7 @@ const WIRE: Record<VaultFaultCode, Spelling> = {
   ForbiddenByConnection: { status: 403, code: 'Forbidden', inner: 'ForbiddenByConnection' },
   ForbiddenByFirewall: { status: 403, code: 'Forbidden', inner: 'ForbiddenByFirewall' },
   ForbiddenByRbac: { status: 403, code: 'Forbidden', inner: 'ForbiddenByRbac' },
+  HsmNotActivated: { status: 403, code: 'Forbidden', inner: 'HsmNotActivated' },
   JsonWrong: { status: 400, code: 'BadParameter' },
   KeyDisabled: { status: 403, code: 'Forbidden', inner: 'KeyDisabled' },
   KeyExpired: { status: 403, code: 'Forbidden', inner: 'KeyExpired' },

@@ -67,8 +67,18 @@ export function readKeyChange(body: JsonObject): VersionChange {
   return { ...readAttributes(body), tags: readTags(body, TAG_LIMIT_CHARACTERS) }
 }
 
-/** HSM and symmetric types are for the premium tier. @throws Fault `NotOffered` */
+/**
+ * HSM and symmetric types are for the premium tier, and a managed HSM has nothing but HSM types.
+ *
+ * @throws Fault `NotOffered`; the text for a managed HSM is not documented
+ */
 export function checkTier(call: VaultCall, kty: string): void {
+  if (call.vault.kind === 'managedHsm') {
+    if (kty.endsWith('-HSM')) return
+    throw notOffered(
+      `Keys of type ${kty} are not supported by a managed HSM: software keys cannot be kept in it. Ask for ${kty}-HSM.`,
+    )
+  }
   if (call.vault.sku === 'premium' || kty === 'RSA' || kty === 'EC') return
   throw notOffered(`Keys of type ${kty} need a vault of the premium tier.`)
 }

@@ -1,6 +1,7 @@
 import type { Generated } from 'kysely'
 import type { Migration } from '../../storage/migrations.ts'
 import type { Kind } from '../faults.ts'
+import { type HsmTables, hsmMigrations } from '../hsm/tables.ts'
 
 /** A named object of any kind; its versions are rows of their own. */
 export interface ObjectTable {
@@ -63,7 +64,7 @@ export interface SettingTable {
   sealed: Uint8Array | null
 }
 
-export interface ObjectTables {
+export interface ObjectTables extends HsmTables {
   vault_object: ObjectTable
   vault_object_version: VersionTable
   vault_certificate_pending: PendingTable
@@ -135,6 +136,7 @@ export const vaultMigrations: readonly Migration[] = [
         .execute()
     },
   },
+  ...hsmMigrations,
 ]
 
 async function createVersions(query: Parameters<Migration['up']>[0]): Promise<void> {

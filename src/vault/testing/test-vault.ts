@@ -13,7 +13,7 @@ import { migrate } from '../../storage/migrations.ts'
 import { loadRootKey } from '../../storage/root-key.ts'
 import { Sealer, sealingMigrations } from '../../storage/sealing.ts'
 import { openVault, type ThrottleLimits, type Vault, vaultMigrations } from '../index.ts'
-import type { AuditEntry, Authorizer, CallerRoutes, VaultResource } from '../ports.ts'
+import type { AuditEntry, Authorizer, CallerRoutes, HsmResource, VaultResource } from '../ports.ts'
 
 export const TENANT = '11111111-2222-3333-4444-555555555555'
 export const CALLER = '0c0c0c0c-0000-4000-8000-000000000001'
@@ -23,6 +23,7 @@ const KEYS = generateKeyPairSync('ed25519')
 
 /** A vault of the policy model whose caller may do everything, purge included. */
 export const VAULT: VaultResource = {
+  kind: 'vault',
   id: '/subscriptions/5ub00000-0000-4000-8000-000000000000/resourceGroups/RG/providers/Microsoft.KeyVault/vaults/v1',
   name: 'v1',
   location: 'eastus2',
@@ -44,6 +45,21 @@ export const VAULT: VaultResource = {
       },
     },
   ],
+  publicNetworkAccess: 'Enabled',
+}
+
+/** A managed HSM whose administrator is the caller. Nothing activated it. */
+export const HSM: HsmResource = {
+  kind: 'managedHsm',
+  id: '/subscriptions/5ub00000-0000-4000-8000-000000000000/resourceGroups/RG/providers/Microsoft.KeyVault/managedHSMs/h1',
+  name: 'h1',
+  location: 'eastus2',
+  tenantId: TENANT,
+  dataId: 'da7a0000-0000-4000-8000-0000000000f1',
+  skuName: 'Standard_B1',
+  initialAdminObjectIds: [CALLER],
+  softDeleteRetentionInDays: 7,
+  enablePurgeProtection: false,
   publicNetworkAccess: 'Enabled',
 }
 
@@ -129,7 +145,7 @@ export interface TestVault {
   readonly db: Database<unknown>
   readonly sealer: Sealer
   /** Replaces the vault of that name. */
-  put(resource: VaultResource): void
+  put(resource: VaultResource | HsmResource): void
   ask(method: string, path: string, asked?: Asked): Promise<Answer>
   close(): Promise<void>
 }
@@ -156,6 +172,7 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
   const sealer = new Sealer(db as never, rootKey, clock.nowMs)
   const first = { ...VAULT, ...options.resource }
   const vaults = new Map([[first.name, first]])
+  const hsms = new Map([[HSM.name, HSM]])
   const audit: AuditEntry[] = []
   const bugs: unknown[] = []
   const vault = openVault({
@@ -163,7 +180,10 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     sealer,
     clock,
     verifier: testVerifier(clock.nowMs, options.later === true),
-    directory: { findVault: (name) => vaults.get(name.toLowerCase()) },
+    directory: {
+      findVault: (name) => vaults.get(name.toLowerCase()),
+      findHsm: (name) => hsms.get(name.toLowerCase()),
+    },
     authorizer: options.authorizer ?? DENY_ALL,
     audit: { record: (entry) => audit.push(entry) },
     ...(options.routes && { routes: options.routes }),
@@ -180,7 +200,10 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     folder,
     db,
     sealer,
-    put: (resource) => vaults.set(resource.name, resource),
+    put: (resource) => {
+      if (resource.kind === 'vault') vaults.set(resource.name, resource)
+      else hsms.set(resource.name, resource)
+    },
     ask: (method, path, asked = {}) => send(agent, server, { method, path, asked }),
     close: async () => {
       agent.destroy()
@@ -198,11 +221,14 @@ async function listen(
   onBug: (error: unknown) => void,
 ): Promise<http.Server> {
   const handler = createHandler(vault.service, clock, onBug)
+  const hsmHandler = createHandler(vault.hsmService, clock, onBug)
   const server = http.createServer((request, response) => {
     const host = (request.headers.host ?? '').toLowerCase()
     const dot = host.indexOf('.')
     const label = dot < 0 ? undefined : host.slice(0, dot)
-    handler(request, response, { host, label, suffix: host.slice(dot + 1) })
+    const suffix = host.slice(dot + 1)
+    const answer = suffix.startsWith('managedhsm.') ? hsmHandler : handler
+    answer(request, response, { host, label, suffix })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return server
@@ -251,7 +277,9 @@ function send(
 }
 
 function toAnswer(response: http.IncomingMessage, text: string): Answer {
-  const isJson = response.headers['content-type']?.startsWith('application/json') === true
+  // The 401 of a managed HSM is JSON in name only.
+  const isJson =
+    response.headers['content-type']?.startsWith('application/json') === true && text !== 'OK'
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
