@@ -4,6 +4,8 @@ import type { TokenVerifier } from '../http/principal.ts'
 import type { Service } from '../http/service.ts'
 import type { Database } from '../storage/database.ts'
 import { type Caller, createAuthorization, type Decision } from './authorization.ts'
+import { purgeExpired } from './container-changes.ts'
+import { isExpired } from './containers.ts'
 import type { ArmContext, ArmParts } from './context.ts'
 import { type HsmResource, toHsmResource } from './managed-hsms.ts'
 import type { RoleAssignment, StoredHsm, StoredVault, Subscription } from './model.ts'
@@ -11,10 +13,10 @@ import type { DirectoryPort, HsmStatus } from './ports.ts'
 import { createAssignment, readRoleId } from './role-assignments.ts'
 import { createArmService } from './service.ts'
 import { openStore } from './store.ts'
-import { isExpired, purgeExpiredVaults, toVaultResource, type VaultResource } from './vaults.ts'
+import { toVaultResource, type VaultResource } from './vaults.ts'
 import { armFault } from './wire-faults.ts'
 
-/** Erases a purged vault's objects. Asked again after a crash, so asking twice must do no harm. */
+/** Erases the objects of a purged vault or managed HSM. Asked again after a crash, so asking twice must do no harm. */
 export type VaultEraser = (vault: {
   readonly dataId: string
   readonly name: string
@@ -51,9 +53,9 @@ export interface Arm {
     readonly role: string
     readonly principalId: string
   }): Promise<RoleAssignment>
-  /** Registers who erases the objects of a purged vault; the name is free only after it resolves. */
+  /** Registers who erases the objects of a purged vault or managed HSM; the name is free only after it resolves. */
   onVaultPurged(erase: VaultEraser): void
-  /** Purges vaults past their retention and finishes purges that a crash cut short. */
+  /** Purges vaults and managed HSMs past their retention and finishes purges that a crash cut short. */
   purgeExpired(): Promise<void>
 }
 
@@ -117,7 +119,7 @@ export function openArm(wiring: {
     onVaultPurged: (erase) => {
       erasers.push(erase)
     },
-    purgeExpired: () => purgeExpiredVaults(parts),
+    purgeExpired: () => purgeExpired(parts),
   }
 }
 

@@ -1,3 +1,7 @@
+import type { JsonObject } from '../base/json.ts'
+import type { Call } from '../http/call.ts'
+import { hsmKind, toResourceBody } from './containers.ts'
+import { siblingHost } from './hosts.ts'
 import type { NetworkAcls, StoredHsm } from './model.ts'
 import { hsmScope } from './scopes.ts'
 import { type PublicNetworkAccess, toPublicAccess } from './vaults.ts'
@@ -39,5 +43,48 @@ export function toHsmResource(hsm: StoredHsm): HsmResource {
     enablePurgeProtection: hsm.enablePurgeProtection,
     publicNetworkAccess: toPublicAccess(hsm.publicNetworkAccess),
     ...(hsm.networkAcls && { networkAcls: hsm.networkAcls }),
+  }
+}
+
+/** The wire shape of a managed HSM. `provisioningState` is what clients wait for, so it is final. */
+export function toHsmBody(call: Call<unknown>, hsm: StoredHsm, isActivated: boolean): JsonObject {
+  return {
+    ...toResourceBody(hsmKind, hsm),
+    sku: { family: hsm.skuFamily, name: hsm.skuName },
+    properties: {
+      ...toHsmPropertiesBody(hsm),
+      hsmUri: `https://${hsm.name.toLowerCase()}.${siblingHost(call, 'managedhsm')}/`,
+      createMode: 'default',
+      provisioningState: 'Succeeded',
+      statusMessage: isActivated
+        ? 'The Managed HSM is provisioned and ready to use.'
+        : 'The Managed HSM is provisioned and must be activated by downloading its security domain.',
+      privateEndpointConnections: [],
+      regions: [],
+      securityDomainProperties: isActivated
+        ? {
+            activationStatus: 'Active',
+            activationStatusMessage:
+              'Your HSM has been activated and can be used for cryptographic operations.',
+          }
+        : {
+            activationStatus: 'NotActivated',
+            activationStatusMessage:
+              'Your HSM has been provisioned, but cannot be used for cryptographic operations until it is activated. To activate the HSM, download the security domain.',
+          },
+    },
+  }
+}
+
+/** The members of `properties` that a client may set. */
+export function toHsmPropertiesBody(hsm: StoredHsm): JsonObject {
+  return {
+    tenantId: hsm.tenantId,
+    initialAdminObjectIds: hsm.initialAdminObjectIds,
+    enableSoftDelete: true,
+    softDeleteRetentionInDays: hsm.softDeleteRetentionInDays,
+    enablePurgeProtection: hsm.enablePurgeProtection,
+    ...(hsm.networkAcls && { networkAcls: hsm.networkAcls }),
+    publicNetworkAccess: hsm.publicNetworkAccess,
   }
 }

@@ -24,7 +24,7 @@ export const armMigrations: readonly Migration[] = [
     },
   },
   {
-    name: 'arm-0003-managed-hsm',
+    name: 'arm-0004-managed-hsm',
     up: async (query) => {
       const columns = ['group_key']
       await createDocumentTable(query, 'arm_managed_hsm', { key: 'name_key', columns })
