@@ -1,23 +1,10 @@
 import { afterEach, expect, test } from 'vitest'
-import type { Database } from '../../storage/database.ts'
-import type { ObjectTables } from '../objects/tables.ts'
-import {
-  type Asked,
-  CALLER,
-  HSM,
-  NOON_MS,
-  startVault,
-  TENANT,
-  type TestOptions,
-  type TestVault,
-  tokenOf,
-} from '../testing/test-vault.ts'
-import { activate, putAssignment } from './state.ts'
+import { startHsm } from '../testing/test-hsm.ts'
+import { HSM, NOON_MS, TENANT, type TestVault, tokenOf } from '../testing/test-vault.ts'
+import { azureLimits } from '../throttle.ts'
 
 const HOST = 'h1.managedhsm.azure.net'
 const AUDIENCE = 'https://managedhsm.azure.net'
-const CRYPTO_USER = '21dbd100-6940-42c2-9190-5d6cb909625b'
-const CRYPTO_OFFICER = '515eb02d-2335-4d2d-92f2-b1cbdf9c3778'
 
 const started: TestVault[] = []
 afterEach(async () => {
@@ -27,24 +14,10 @@ afterEach(async () => {
   }
 })
 
-/** A managed HSM, activated unless told, whose administrator may also use and purge keys. */
-async function start(options: TestOptions & { readonly activated?: boolean } = {}) {
-  const one = await startVault(options)
+async function start(options: Parameters<typeof startHsm>[0] = {}) {
+  const one = await startHsm(options)
   started.push(one)
-  const db = one.db as Database<ObjectTables>
-  const ask = (method: string, path: string, asked: Asked = {}) =>
-    one.ask(method, path, { host: HOST, token: tokenOf({ aud: AUDIENCE }), ...asked })
-  // The first request gives the administrators their role.
-  await ask('GET', '/providers/Microsoft.Authorization/roleAssignments')
-  if (options.activated === false) return { ...one, ask }
-  await db.write(async (tx) => {
-    await activate(tx, HSM.dataId, NOON_MS)
-    for (const roleId of [CRYPTO_USER, CRYPTO_OFFICER]) {
-      const made = { id: crypto.randomUUID(), scope: '/', roleId, principalId: CALLER }
-      await putAssignment(tx, HSM.dataId, made)
-    }
-  })
-  return { ...one, ask }
+  return one
 }
 
 test('a key is created, used, deleted, recovered and purged', async () => {
@@ -78,8 +51,8 @@ test.each([
   '%s without a token gets the challenge of managed HSMs and the body %j',
   async (method, text) => {
     const { ask } = await start()
-    const answer = await ask(method, '/keys/k/create', { token: undefined })
-    const found = method === 'GET' ? await ask(method, '/keys', { token: undefined }) : answer
+    const path = method === 'GET' ? '/keys' : '/keys/k/create'
+    const found = await ask(method, path, { token: undefined })
     expect(found).toMatchObject({ status: 401, text })
     expect(found.headers).toMatchObject({
       'www-authenticate': `Bearer authorization="https://login.microsoftonline.com/${TENANT}", resource="${AUDIENCE}"`,
@@ -92,9 +65,9 @@ test.each([
 )
 
 test('a token for vaults is refused, and a vault refuses a token for managed HSMs', async () => {
-  const { ask, ask: both } = await start()
+  const { ask } = await start()
   expect((await ask('GET', '/keys', { token: tokenOf() })).status).toBe(401)
-  const atVault = await both('GET', '/keys', { host: 'v1.vault.azure.net' })
+  const atVault = await ask('GET', '/keys', { host: 'v1.vault.azure.net' })
   expect(atVault.body.error.message).toContain('AKV10022: Invalid audience.')
 })
 
@@ -112,4 +85,93 @@ test.each(['RSA', 'EC', 'oct'])('a software key of type %s is refused', async (k
   const { ask } = await start()
   const answer = await ask('POST', '/keys/k/create', { body: { kty } })
   expect(answer).toMatchObject({ status: 400, body: { error: { code: 'NotSupported' } } })
+})
+
+test.each([
+  ['RSA-HSM', { key_size: 3072 }, { n: expect.any(String), e: 'AQAB' }],
+  ['EC-HSM', { crv: 'P-384' }, { crv: 'P-384' }],
+  ['oct-HSM', { key_size: 128 }, {}],
+  ['oct-HSM', { key_size: 192 }, {}],
+  ['oct-HSM', {}, {}],
+])('%s with %j is made, and keeps its type', async (kty, asked, shown) => {
+  const { ask } = await start()
+  const { body } = await ask('POST', '/keys/k/create', { body: { kty, ...asked } })
+  expect(body.key).toMatchObject({ kty, ...shown })
+})
+
+test('an import makes an HSM key of the type asked for, and no other', async () => {
+  const { ask } = await start()
+  const k = Buffer.alloc(32, 7).toString('base64url')
+  const asHsm = await ask('PUT', '/keys/k', { body: { key: { kty: 'oct-HSM', k } } })
+  expect(asHsm.body.key).toMatchObject({ kty: 'oct-HSM' })
+  const flagged = await ask('PUT', '/keys/k', { body: { Hsm: true, key: { kty: 'oct', k } } })
+  expect(flagged.body.key).toMatchObject({ kty: 'oct-HSM' })
+  const software = await ask('PUT', '/keys/k', { body: { key: { kty: 'oct', k } } })
+  expect(software).toMatchObject({ status: 400, body: { error: { code: 'NotSupported' } } })
+})
+
+test('random bytes come in the number asked for', async () => {
+  const { ask } = await start()
+  const { body } = await ask('POST', '/rng', { body: { count: 16 } })
+  expect(Buffer.from(body.value, 'base64url')).toHaveLength(16)
+})
+
+test('a backup is restored into the managed HSM it came from once the key is purged', async () => {
+  const { ask } = await start()
+  await ask('POST', '/keys/k/create', { body: { kty: 'oct-HSM' } })
+  const backup = await ask('POST', '/keys/k/backup')
+  await ask('DELETE', '/keys/k')
+  await ask('DELETE', '/deletedkeys/k')
+  expect((await ask('POST', '/keys/restore', { body: backup.body })).status).toBe(200)
+})
+
+test('a key is rotated on demand and by the clock, which the audit log tells', async () => {
+  const { ask, vault, audit } = await start()
+  const { body } = await ask('POST', '/keys/k/create', { body: { kty: 'EC-HSM' } })
+  const rotated = await ask('POST', '/keys/k/rotate')
+  expect(rotated.body.key.kid).not.toBe(body.key.kid)
+  const lifetimeActions = [{ trigger: { timeAfterCreate: 'P30D' }, action: { type: 'Rotate' } }]
+  const policy = { lifetimeActions, attributes: { expiryTime: 'P90D' } }
+  expect((await ask('PUT', '/keys/k/rotationpolicy', { body: policy })).status).toBe(200)
+  expect(await vault.sweep(NOON_MS + 31 * 86_400_000)).toMatchObject({ rotated: 1 })
+  expect(audit.at(-1)).toMatchObject({
+    operationName: 'KeyRotateIfDue',
+    resourceId: HSM.id.toUpperCase(),
+    id: expect.stringContaining('https://h1.managedhsm.azure.net/keys/k/'),
+  })
+})
+
+test('a deleted key is purged after the retention, and not before under purge protection', async () => {
+  const { ask, put, vault } = await start()
+  put({ ...HSM, enablePurgeProtection: true })
+  await ask('POST', '/keys/k/create', { body: { kty: 'EC-HSM' } })
+  await ask('DELETE', '/keys/k')
+  const refused = await ask('DELETE', '/deletedkeys/k')
+  expect(refused).toMatchObject({ status: 400, body: { error: { code: 'NotSupported' } } })
+  expect(await vault.sweep(NOON_MS + 7 * 86_400_000)).toMatchObject({ purged: 1 })
+})
+
+test('the firewall of a managed HSM judges before its roles do', async () => {
+  const { ask, put } = await start()
+  put({ ...HSM, networkAcls: { defaultAction: 'Deny', ipRules: [{ value: '20.1.2.3' }] } })
+  const byRule = await ask('GET', '/keys')
+  expect(byRule.body.error.innererror).toEqual({ code: 'ForbiddenByFirewall' })
+  put({ ...HSM, publicNetworkAccess: 'Disabled' })
+  const closed = await ask('GET', '/keys')
+  expect(closed.body.error.innererror).toEqual({ code: 'ForbiddenByConnection' })
+})
+
+test('a managed HSM is throttled by the limits of HSM keys', async () => {
+  const { ask } = await start({ limits: azureLimits })
+  const statuses: number[] = []
+  for (let n = 0; n < 11; n += 1) {
+    statuses.push((await ask('POST', `/keys/k${n}/create`, { body: { kty: 'oct-HSM' } })).status)
+  }
+  expect(statuses).toEqual([...Array(10).fill(200), 429])
+})
+
+test('an unknown managed HSM is a JSON error', async () => {
+  const { ask } = await start()
+  const answer = await ask('GET', '/keys', { host: 'nobody.managedhsm.azure.net' })
+  expect(answer).toMatchObject({ status: 404, body: { error: { code: 'VaultNotFound' } } })
 })

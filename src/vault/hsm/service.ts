@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
+import { isObject } from '../../base/json.ts'
 import type { Call } from '../../http/call.ts'
 import type { Operation } from '../../http/operation.ts'
 import type { TokenVerifier } from '../../http/principal.ts'
@@ -21,6 +22,8 @@ import { hsmHeaders } from '../wire-headers.ts'
 import { hsmKeyOperations } from './key-operations.ts'
 import type { HsmCall, HsmOperation } from './operation.ts'
 import { checkLocalRole, scopeOfPath } from './permission.ts'
+import { roleOperations } from './role-operations.ts'
+import { settingOperations } from './setting-operations.ts'
 import type { HsmStates } from './state.ts'
 
 /** What the data plane of managed HSMs needs; as `VaultPorts`. */
@@ -45,7 +48,11 @@ function traceOf(call: Call): HsmTrace | undefined {
 /** The data plane of all managed HSMs: keys, random bytes, roles and settings, no secrets, no certificates. */
 export class HsmService implements Service<HsmCall> {
   readonly name = 'managedHsm'
-  readonly operations: readonly HsmOperation[] = [...hsmKeyOperations]
+  readonly operations: readonly HsmOperation[] = [
+    ...hsmKeyOperations,
+    ...roleOperations,
+    ...settingOperations,
+  ]
   readonly #ports: HsmPorts
   readonly #store: VaultStore
   readonly #states: HsmStates
@@ -100,7 +107,7 @@ export class HsmService implements Service<HsmCall> {
   }
 
   toReply(thrown: unknown, call: Call): Reply {
-    const reply = vaultFaultReply(thrown)
+    const reply = withActivityId(vaultFaultReply(thrown), call.requestId)
     if (reply.status === 429) {
       return { ...reply, headers: { 'retry-after': String(retryAfterSeconds(call.receivedAtMs)) } }
     }
@@ -142,6 +149,14 @@ export class HsmService implements Service<HsmCall> {
     if (found) return found
     throw new Fault<VaultFaultCode>('VaultNotFound', `There is no managed HSM at ${call.host}.`)
   }
+}
+
+/** Every error text of a managed HSM ends with the request's id. */
+function withActivityId(reply: Reply, requestId: string): Reply {
+  const error = isObject(reply.body) ? reply.body['error'] : undefined
+  if (!isObject(error)) return reply
+  const message = `${String(error['message']).trimEnd()} (Activity ID: ${requestId})`
+  return { ...reply, body: { error: { ...error, message } } }
 }
 
 /** The text is not documented. */

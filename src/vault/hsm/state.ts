@@ -23,26 +23,26 @@ export interface HsmState {
 
 type OfHsm = { readonly hsm: string }
 
-const hsmRow = statement<ObjectTables, OfHsm, { activated_at_ms: number | null }>(
-  (query, parameter) =>
-    query
-      .selectFrom('vault_hsm')
-      .select('activated_at_ms')
-      .where('hsm', '=', parameter<string>('hsm')),
+interface HsmRow {
+  readonly activated_at_ms: number | null
+  readonly enrolled: number
+}
+
+const hsmRow = statement<ObjectTables, OfHsm, HsmRow>((query, parameter) =>
+  query
+    .selectFrom('vault_hsm')
+    .select(['activated_at_ms', 'enrolled'])
+    .where('hsm', '=', parameter<string>('hsm')),
 )
-const insertHsm = statement<ObjectTables, OfHsm & { activatedAtMs: number | null }>(
-  (query, parameter) =>
-    query.insertInto('vault_hsm').values({
-      hsm: parameter('hsm'),
-      activated_at_ms: parameter<number | null>('activatedAtMs'),
-    }),
+const insertHsm = statement<ObjectTables, OfHsm & HsmRow>((query, parameter) =>
+  query.insertInto('vault_hsm').values({
+    hsm: parameter('hsm'),
+    activated_at_ms: parameter<number | null>('activated_at_ms'),
+    enrolled: parameter<number>('enrolled'),
+  }),
 )
-const setActivated = statement<ObjectTables, OfHsm & { activatedAtMs: number }>(
-  (query, parameter) =>
-    query
-      .updateTable('vault_hsm')
-      .set({ activated_at_ms: parameter<number>('activatedAtMs') })
-      .where('hsm', '=', parameter<string>('hsm')),
+const dropHsm = statement<ObjectTables, OfHsm>((query, parameter) =>
+  query.deleteFrom('vault_hsm').where('hsm', '=', parameter<string>('hsm')),
 )
 const definitionRows = statement<ObjectTables, OfHsm, { body: string }>((query, parameter) =>
   query
@@ -131,38 +131,54 @@ export async function findActivation(rows: Rows, dataId: string): Promise<Activa
 
 /** Makes the managed HSM usable; one that is active already keeps its time. */
 export async function activate(tx: Writing, dataId: string, activatedAtMs: number): Promise<void> {
-  const [row] = await tx.all(hsmRow, { hsm: dataId })
-  if (!row) await tx.run(insertHsm, { hsm: dataId, activatedAtMs })
-  else if (row.activated_at_ms === null) await tx.run(setActivated, { hsm: dataId, activatedAtMs })
+  await changeHsm(tx, dataId, (row) => ({
+    ...row,
+    activated_at_ms: row.activated_at_ms ?? activatedAtMs,
+  }))
 }
 
-/** What is stored; undefined before the first request to the managed HSM. */
+async function changeHsm(tx: Writing, hsm: string, change: (row: HsmRow) => HsmRow): Promise<void> {
+  const [row = { activated_at_ms: null, enrolled: 0 }] = await tx.all(hsmRow, { hsm })
+  await tx.run(dropHsm, { hsm })
+  await tx.run(insertHsm, { hsm, ...change(row) })
+}
+
+/** What is stored; undefined before the administrators were given their role. */
 export async function findState(rows: Rows, dataId: string): Promise<HsmState | undefined> {
   const hsm = { hsm: dataId }
   const [row] = await rows.all(hsmRow, hsm)
-  if (!row) return undefined
-  const assignments = await rows.all(assignmentRows, hsm)
+  if (row?.enrolled !== 1) return undefined
   const settings = await rows.all(settingRows, hsm)
   return {
     activation: row.activated_at_ms === null ? undefined : { activatedAtMs: row.activated_at_ms },
-    customRoles: (await rows.all(definitionRows, hsm)).map(
-      ({ body }) => JSON.parse(body) as LocalRole,
-    ),
-    assignments: assignments.map(({ id, scope, role_id, principal_id }) => ({
-      id,
-      scope,
-      roleId: role_id,
-      principalId: principal_id,
-    })),
+    customRoles: await listRoles(rows, dataId),
+    assignments: await listAssignments(rows, dataId),
     settings: new Map(settings.map(({ name, value }) => [name, value])),
   }
+}
+
+/** The custom roles. */
+export async function listRoles(rows: Rows, dataId: string): Promise<LocalRole[]> {
+  const found = await rows.all(definitionRows, { hsm: dataId })
+  return found.map(({ body }) => JSON.parse(body) as LocalRole)
+}
+
+/** All role assignments, in the order of their ids. */
+export async function listAssignments(rows: Rows, dataId: string): Promise<RoleAssignment[]> {
+  const found = await rows.all(assignmentRows, { hsm: dataId })
+  return found.map(({ id, scope, role_id, principal_id }) => ({
+    id,
+    scope,
+    roleId: role_id,
+    principalId: principal_id,
+  }))
 }
 
 /** Gives the initial administrators their role, once in the life of a managed HSM. */
 async function enroll(tx: Writing, hsm: HsmResource): Promise<void> {
   const [row] = await tx.all(hsmRow, { hsm: hsm.dataId })
-  if (row) return
-  await tx.run(insertHsm, { hsm: hsm.dataId, activatedAtMs: null })
+  if (row?.enrolled === 1) return
+  await changeHsm(tx, hsm.dataId, (found) => ({ ...found, enrolled: 1 }))
   for (const objectId of new Set(hsm.initialAdminObjectIds)) {
     const principalId = objectId.toLowerCase()
     const made = { id: newGuid(), scope: '/', roleId: ADMINISTRATOR, principalId }

@@ -1,11 +1,13 @@
 import type { Migration } from '../../storage/migrations.ts'
 
-/** A managed HSM that was used at least once. */
+/** A managed HSM that was used or activated. */
 export interface HsmTable {
   /** The HSM's `dataId`. */
   hsm: string
   /** Null until its security domain was downloaded, or one was uploaded. */
   activated_at_ms: number | null
+  /** 1 once its initial administrators were given their role. */
+  enrolled: number
 }
 
 /** A custom role. */
@@ -51,6 +53,7 @@ export const hsmMigrations: readonly Migration[] = [
         .createTable('vault_hsm')
         .addColumn('hsm', 'text', (column) => column.primaryKey())
         .addColumn('activated_at_ms', 'integer')
+        .addColumn('enrolled', 'integer', (column) => column.notNull())
         .execute()
       await schema
         .createTable('vault_hsm_role_definition')
