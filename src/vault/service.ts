@@ -19,6 +19,7 @@ import { pendingOperations } from './certificates/pending-operations.ts'
 import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
 import type { VaultFaultCode } from './faults.ts'
+import { HsmJobs } from './hsm/jobs.ts'
 import type { HsmCall } from './hsm/operation.ts'
 import { HsmService } from './hsm/service.ts'
 import { eraseState, findActivation, HsmStates } from './hsm/state.ts'
@@ -81,6 +82,7 @@ export function openVault(ports: VaultPorts): Vault {
     db: ports.db as Database<ObjectTables>,
     sealer: ports.sealer,
     cache: new LatestCache(ports.cacheBytes ?? CACHE_BYTES),
+    jobs: new HsmJobs(ports.db as Database<ObjectTables>, ports.clock),
     throttle: ports.limits && new Throttle(ports.limits),
   }
   const states = new HsmStates(store.db)
