@@ -19,6 +19,14 @@ const files: readonly {
   { words: ['group'], load: async () => (await import('./group.ts')).groupCommands },
   { words: ['keyvault'], load: async () => (await import('./keyvault.ts')).keyvaultCommands },
   { words: ['keyvault'], load: async () => (await import('./secret.ts')).secretCommands },
+  {
+    words: ['keyvault'],
+    load: async () => (await import('./security-domain.ts')).securityDomainCommands,
+  },
+  {
+    words: ['keyvault'],
+    load: async () => (await import('./hsm-backup.ts')).hsmBackupCommands,
+  },
   { words: ['ad', 'role'], load: async () => (await import('./directory.ts')).directoryCommands },
   {
     words: ['devops', 'pipelines'],
@@ -48,7 +56,10 @@ export const nouns: Nouns = {
   'devops service-endpoint azurerm': 'Azure Resource Manager connections.',
   group: 'Resource groups.',
   keyvault: 'Vaults and what is in them.',
+  'keyvault backup': 'Full backups of managed HSMs.',
+  'keyvault restore': 'Full and selective restores of managed HSMs.',
   'keyvault secret': 'Secrets.',
+  'keyvault security-domain': 'Security domains of managed HSMs.',
   pipelines: 'Pipelines, their runs, and variable groups.',
   'pipelines runs': 'Runs.',
   'pipelines runs artifact': 'Artifacts of a run.',
