@@ -24,7 +24,7 @@ async function start() {
   const clock = manualClock(NOON)
   const sealer = new Sealer(db, createSecretKey(randomBytes(32)), () => NOON)
   const { directory, verifier } = await openIdentity({ db, sealer, clock, tenantId: TENANT })
-  const arm = openArm({
+  const arm = await openArm({
     db,
     clock,
     verifier,

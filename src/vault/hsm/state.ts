@@ -240,6 +240,8 @@ export class HsmStates {
   readonly #db: Database<ObjectTables>
   readonly #held = new Map<string, HsmState>()
   #mark = 0
+  /** Grows whenever something is forgotten: what was read before that is not kept. */
+  #age = 0
 
   constructor(db: Database<ObjectTables>) {
     this.#db = db
@@ -248,31 +250,34 @@ export class HsmStates {
   /** The state; the first request of a managed HSM's life gives its administrators their role. */
   async read(hsm: HsmResource): Promise<HsmState> {
     const mark = this.#db.changeMark()
-    if (mark !== this.#mark) this.#held.clear()
-    this.#mark = mark
+    if (mark !== this.#mark) {
+      this.#held.clear()
+      this.#mark = mark
+      this.#age += 1
+    }
     const held = this.#held.get(hsm.dataId)
     if (held) return held
+    const age = this.#age
     let found = await findState(this.#db, hsm.dataId)
     if (!found) {
       await this.#db.write((tx) => enroll(tx, hsm))
       found = await findState(this.#db, hsm.dataId)
     }
     if (!found) throw new Error('A managed HSM that was just enrolled is not there.')
-    this.#held.set(hsm.dataId, found)
+    if (age === this.#age) this.#held.set(hsm.dataId, found)
     return found
   }
 
   /** Changes a state in one durable write; `work` must judge by what it reads in `tx`. */
   async change<T>(dataId: string, work: (tx: Writing) => Promise<T>): Promise<T> {
-    try {
-      return await this.#db.write(work)
-    } finally {
-      this.forget(dataId)
-    }
+    const result = await this.#db.write(work)
+    this.forget(dataId)
+    return result
   }
 
   /** To be called after a state was changed by other means. */
   forget(dataId: string): void {
     this.#held.delete(dataId)
+    this.#age += 1
   }
 }

@@ -28,8 +28,8 @@ async function rotateOne(
   nowMs: number,
 ): Promise<boolean> {
   const place = { vault: due.vault, kind: 'keys', name: due.name } as const
-  const current = findLatest(store.db, place)
-  const name = findPolicy(store.db, place)?.vaultName ?? ''
+  const current = await findLatest(store.db, place)
+  const name = (await findPolicy(store.db, place))?.vaultName ?? ''
   // A vault and a managed HSM may share a name, and another may have taken that of a purged one.
   const vault = [ports.directory.findVault(name), ports.directory.findHsm(name)].find(
     (one) => one?.dataId === due.vault,

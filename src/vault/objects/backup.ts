@@ -56,19 +56,20 @@ export async function backUp(
   name: string,
   partKinds: readonly Kind[] = [],
 ): Promise<string> {
-  const object = readOwnObject(call.store.db, placeOf(call, kind, name))
-  const parts = partKinds.map((part) => {
-    const found = readLiveObject(call.store.db, placeOf(call, part, name))
-    return [part, gather(call, part, found)] as const
-  })
-  const content = { ...gather(call, kind, object), parts: Object.fromEntries(parts) }
+  const object = await readOwnObject(call.store.db, placeOf(call, kind, name))
+  const parts: Partial<Record<Kind, BackedUp>> = {}
+  for (const part of partKinds) {
+    const found = await readLiveObject(call.store.db, placeOf(call, part, name))
+    parts[part] = await gather(call, part, found)
+  }
+  const content = { ...(await gather(call, kind, object)), parts }
   const sealer = await backupScope(call)
   return sealer.seal(backupPlace(kind), JSON.stringify(content)).toString('base64url')
 }
 
 /** The object with all its versions, in the clear. @throws Fault `ParameterWrong` for more than 500 */
-export function gather(call: VaultCall, kind: Kind, object: ObjectRow): BackedUp {
-  const versions = listSealedVersions(call.store.db, object.id, VERSIONS_LIMIT + 1)
+export async function gather(call: VaultCall, kind: Kind, object: ObjectRow): Promise<BackedUp> {
+  const versions = await listSealedVersions(call.store.db, object.id, VERSIONS_LIMIT + 1)
   if (versions.length > VERSIONS_LIMIT) {
     throw new Fault<VaultFaultCode>(
       'ParameterWrong',
@@ -92,7 +93,7 @@ export async function restore(
   call: VaultCall,
   kind: Kind,
   body: unknown,
-  after?: (tx: Writing, place: Place) => void,
+  after?: (tx: Writing, place: Place) => Promise<void>,
 ): Promise<VersionFacts> {
   const text = isObject(body) ? body['value'] : undefined
   if (typeof text !== 'string') throw propertyWrong('value')
@@ -108,18 +109,18 @@ export async function restore(
     versions: toNewVersions(call.scope, part, backedUp),
   }))
   const places = made.map(({ place }) => place)
-  return change(call, places, (tx) => {
-    for (const one of made) putBack(tx, one, call.nowMs)
+  return change(call, places, async (tx) => {
+    for (const one of made) await putBack(tx, one, call.nowMs)
     const place = placeOf(call, kind, content.name.toLowerCase())
-    after?.(tx, place)
-    const latest = findLatest(tx, place)
+    await after?.(tx, place)
+    const latest = await findLatest(tx, place)
     if (!latest) throw new Error('A backup without a version was restored.')
     return latest
   })
 }
 
 /** Makes an object as a backup has it. @throws Fault `NameTaken` or `DeletedNameHeld` */
-export function putBack(
+export async function putBack(
   tx: Writing,
   made: {
     readonly content: BackedUp
@@ -128,17 +129,17 @@ export function putBack(
     readonly versions: readonly NewVersion[]
   },
   nowMs: number,
-): ObjectRow {
+): Promise<ObjectRow> {
   const { content, place, managed, versions } = made
-  const found = findUnpurged(tx, place, nowMs)
+  const found = await findUnpurged(tx, place, nowMs)
   if (found) {
     throw found.deleted_at_ms === null
       ? nameTaken(place.kind, found.display_name)
       : deletedNameHeld(place.kind, found.display_name)
   }
   const { policy, name: displayName } = content
-  const object = makeObject(tx, place, { displayName, managed, policy })
-  for (const version of versions) appendVersion(tx, object.id, version)
+  const object = await makeObject(tx, place, { displayName, managed, policy })
+  for (const version of versions) await appendVersion(tx, object.id, version)
   return object
 }
 
