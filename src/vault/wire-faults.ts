@@ -64,12 +64,19 @@ const WIRE: Record<VaultFaultCode, Spelling> = {
   VaultNotFound: { status: 404, code: 'VaultNotFound' },
 }
 
+const BUG_CODE = 'InternalServerError'
+
 const BUG: Reply = json(500, {
   error: {
-    code: 'InternalServerError',
+    code: BUG_CODE,
     message: 'An internal error occurred. The log has it under the x-ms-request-id of this answer.',
   },
 })
+
+/** The error's code alone, for what is told later than in an answer. */
+export function wireCodeOf(fault: Fault): string {
+  return Object.hasOwn(WIRE, fault.code) ? WIRE[fault.code as VaultFaultCode].code : BUG_CODE
+}
 
 /** Spells what was thrown; a bug shows no text of its own. */
 export function vaultFaultReply(thrown: unknown): Reply {

@@ -4,6 +4,7 @@ import { newVersionId } from '../../base/ids.ts'
 import { type Database, statement } from '../../storage/database.ts'
 import type { VaultFaultCode } from '../faults.ts'
 import type { ObjectTables } from '../objects/tables.ts'
+import { wireCodeOf } from '../wire-faults.ts'
 import type { JobKind, JobStatus, JobTable } from './domain-tables.ts'
 
 /** How long a job is believed to run after its process was last heard of. */
@@ -166,7 +167,7 @@ export class HsmJobs {
       await this.#end(key, undefined)
     } catch (thrown) {
       const isRefusal = thrown instanceof Fault
-      await this.#end(key, isRefusal ? { code: thrown.code, message: thrown.message } : BUG)
+      await this.#end(key, isRefusal ? { code: wireCodeOf(thrown), message: thrown.message } : BUG)
       if (!isRefusal) throw thrown
     } finally {
       clearInterval(timer)
