@@ -18,6 +18,7 @@ beforeAll(async () => {
   bin = await findPython('az', [PACKAGE])
   if (bin) storage = await startAzurite()
   if (!storage) return
+  await estate.up()
   hsms = await makeHsms(estate, ['hsm-one', 'hsm-two'])
   folder = await makeHolders(estate)
   const { appId, tenant, password } = hsms.account

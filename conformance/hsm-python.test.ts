@@ -20,7 +20,9 @@ let hsms: Hsms
 beforeAll(async () => {
   bin = await findPython('hsm-python', PACKAGES)
   if (bin) storage = await startAzurite()
-  if (storage) hsms = await makeHsms(estate, ['hsm-one', 'hsm-two'])
+  if (!storage) return
+  await estate.up()
+  hsms = await makeHsms(estate, ['hsm-one', 'hsm-two'])
 })
 
 afterAll(async () => {

@@ -9,9 +9,8 @@ export interface Hsms {
   readonly objectId: string
 }
 
-/** Makes managed HSMs of these names by the resource manager. */
+/** Makes managed HSMs of these names by the resource manager; the server runs. */
 export async function makeHsms(estate: Estate, names: readonly string[]): Promise<Hsms> {
-  await estate.up()
   const group = await estate.json(['group', 'create', '-n', 'g', '-l', 'westeurope'])
   const account = await makeAccount(estate, 'administrator')
   const subscription = String(group['id']).split('/').slice(0, 3).join('/')
