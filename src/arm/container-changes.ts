@@ -61,7 +61,7 @@ export async function removeAssignmentsWithin(
 }
 
 /** Erases a deleted one for good: its objects first, then its name. A crash between is finished later. */
-export async function purge<Item extends StoredResource>(
+async function purge<Item extends StoredResource>(
   kind: ContainerKind<Item>,
   parts: ArmParts,
   item: Item,

@@ -56,7 +56,7 @@ export interface ContainerPath {
 }
 
 /** When a deleted one is purged by itself, in milliseconds. */
-export function purgeAtMs(item: StoredResource): number {
+function purgeAtMs(item: StoredResource): number {
   return (item.deletedAtMs ?? 0) + item.softDeleteRetentionInDays * DAY_MS
 }
 

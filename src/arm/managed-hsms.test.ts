@@ -81,7 +81,7 @@ const AZ = {
   properties: {
     tenantId: TENANT,
     initialAdminObjectIds: [ADMIN],
-    softDeleteRetentionInDays: 7,
+    softDeleteRetentionInDays: '7',
     enablePurgeProtection: false,
   },
 }
@@ -103,6 +103,7 @@ test('a managed HSM is made and read back; it says that it is not activated unti
       tags: {},
       properties: {
         ...AZ.properties,
+        softDeleteRetentionInDays: 7,
         hsmUri: 'https://one.managedhsm.azure.net/',
         enableSoftDelete: true,
         provisioningState: 'Succeeded',

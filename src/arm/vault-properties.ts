@@ -106,17 +106,19 @@ function readSku(value: unknown): StoredVault['sku'] {
 
 export function readRetention(value: unknown, existing: StoredResource | undefined): number {
   if (value === undefined || value === null) return existing?.softDeleteRetentionInDays ?? 90
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 7 || value > 90) {
+  // az sends the days of a managed HSM as a text.
+  const days = typeof value === 'string' && /^\d{1,2}$/.test(value) ? Number(value) : value
+  if (typeof days !== 'number' || !Number.isInteger(days) || days < 7 || days > 90) {
     throw wrong(
       'An invalid value was provided for "softDeleteRetentionInDays": it must be a number of days from 7 to 90.',
     )
   }
-  if (existing && existing.softDeleteRetentionInDays !== value) {
+  if (existing && existing.softDeleteRetentionInDays !== days) {
     throw wrong(
       'The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.',
     )
   }
-  return value
+  return days
 }
 
 const ACCESS = ['enabled', 'disabled', 'securedbyperimeter']
