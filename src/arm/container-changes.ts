@@ -61,7 +61,7 @@ export async function removeAssignmentsWithin(
 }
 
 /** Erases a deleted one for good: its objects first, then its name. A crash between is finished later. */
-export async function purge<Item extends StoredResource>(
+async function purge<Item extends StoredResource>(
   kind: ContainerKind<Item>,
   parts: ArmParts,
   item: Item,
@@ -171,8 +171,8 @@ export async function putContainer<Item extends StoredResource>(
       note: noteOf(context, existing),
       state: 'active',
     }
-    const item = build(base, properties, existing)
-    await changes.put(mirror, item)
+    const wanted = build(base, properties, existing)
+    const item = await kind.put(context, changes, { before: existing, wanted })
     return { item, isNew: !existing }
   })
 }
@@ -232,9 +232,8 @@ export function changeActive<Item extends StoredResource>(
     if (found?.state !== 'active' || !isIn(found, subscription, group)) {
       throw resourceNotFound(kind.type, name, group)
     }
-    const changed: Item = { ...change(found), note: noteOf(context, found) }
-    await changes.put(mirror, changed)
-    return changed
+    const wanted: Item = { ...change(found), note: noteOf(context, found) }
+    return await kind.put(context, changes, { before: found, wanted })
   })
 }
 

@@ -1,7 +1,8 @@
 import type { JsonObject } from '../base/json.ts'
-import type { Mirror } from '../storage/mirror.ts'
+import type { Changes, Mirror } from '../storage/mirror.ts'
 import { type ArmContext, resourceNotFound } from './context.ts'
 import type { StoredHsm, StoredResource, StoredVault } from './model.ts'
+import { isSamePolicies } from './propagation.ts'
 import { hsmScope, vaultScope } from './scopes.ts'
 import type { ArmStore } from './store.ts'
 import { type ArmFaultCode, armFault } from './wire-faults.ts'
@@ -20,6 +21,12 @@ export interface ContainerKind<Item extends StoredResource> {
   readonly nameTaken: ArmFaultCode
   readonly deletedNotFound: ArmFaultCode
   mirrorOf(store: ArmStore): Mirror<Item>
+  /** Stores one over what it was, undefined for a new one; who watches it is told in the same write. */
+  put(
+    context: ArmContext,
+    changes: Changes,
+    change: { readonly before: Item | undefined; readonly wanted: Item },
+  ): Promise<Item>
   scopeOf(item: Item): string
 }
 
@@ -31,6 +38,16 @@ export const vaultKind: ContainerKind<StoredVault> = {
   nameTaken: 'VaultAlreadyExists',
   deletedNotFound: 'DeletedVaultNotFound',
   mirrorOf: (store) => store.vaults,
+  put: async (context, changes, { before, wanted }) => {
+    const { propagation, store } = context
+    const changed = propagation.withFormerPolicies(wanted, before)
+    await changes.put(store.vaults, changed)
+    const isOtherModel = before?.enableRbacAuthorization !== changed.enableRbacAuthorization
+    if (before && (isOtherModel || !isSamePolicies(before, changed))) {
+      await context.tellPolicies(changes, changed)
+    }
+    return changed
+  },
   scopeOf: ({ subscriptionId, resourceGroup, name }) =>
     vaultScope(subscriptionId, resourceGroup, name),
 }
@@ -44,6 +61,10 @@ export const hsmKind: ContainerKind<StoredHsm> = {
   nameTaken: 'ManagedHsmAlreadyExists',
   deletedNotFound: 'DeletedManagedHsmNotFound',
   mirrorOf: (store) => store.hsms,
+  put: async ({ store }, changes, { wanted }) => {
+    await changes.put(store.hsms, wanted)
+    return wanted
+  },
   scopeOf: ({ subscriptionId, resourceGroup, name }) =>
     hsmScope(subscriptionId, resourceGroup, name),
 }
@@ -56,7 +77,7 @@ export interface ContainerPath {
 }
 
 /** When a deleted one is purged by itself, in milliseconds. */
-export function purgeAtMs(item: StoredResource): number {
+function purgeAtMs(item: StoredResource): number {
   return (item.deletedAtMs ?? 0) + item.softDeleteRetentionInDays * DAY_MS
 }
 

@@ -81,7 +81,6 @@ const AZ = {
   properties: {
     tenantId: TENANT,
     initialAdminObjectIds: [ADMIN],
-    // Text, as az writes it.
     softDeleteRetentionInDays: '7',
     enablePurgeProtection: false,
   },

@@ -4,6 +4,7 @@ import { hsmKind, toResourceBody } from './containers.ts'
 import { siblingHost } from './hosts.ts'
 import type { NetworkAcls, StoredHsm } from './model.ts'
 import { hsmScope } from './scopes.ts'
+import type { ArmStore } from './store.ts'
 import { type PublicNetworkAccess, toPublicAccess } from './vaults.ts'
 
 /** A managed HSM as other rooms see it; a change gives a new object. */
@@ -26,7 +27,19 @@ export interface HsmResource {
   readonly networkAcls?: NetworkAcls
 }
 
-export function toHsmResource(hsm: StoredHsm): HsmResource {
+/** Finds the active managed HSM of a name in any case; the same object until it changes. */
+export function createHsmFinder(store: ArmStore): (name: string) => HsmResource | undefined {
+  const resources = new WeakMap<StoredHsm, HsmResource>()
+  return (name) => {
+    const hsm = store.hsms.find(name.toLowerCase())
+    if (hsm?.state !== 'active') return undefined
+    const held = resources.get(hsm) ?? toHsmResource(hsm)
+    resources.set(hsm, held)
+    return held
+  }
+}
+
+function toHsmResource(hsm: StoredHsm): HsmResource {
   const { name, subscriptionId, resourceGroup } = hsm
   return {
     kind: 'managedHsm',

@@ -15,12 +15,16 @@ export interface ArmStore {
   readonly hsms: Mirror<model.StoredHsm>
   readonly customRoles: Mirror<model.RoleDefinition>
   readonly assignments: Mirror<model.RoleAssignment>
+  /** Few: those that linger (`propagation.ts`). */
+  readonly formerAssignments: Mirror<model.FormerAssignment>
   readonly operations: Mirror<model.FinishedOperation>
   readonly assignmentsOf: MirrorIndex<model.RoleAssignment>
   /** By principal and scope key, without anything between: for principals with many roles. */
   readonly assignmentsAt: MirrorIndex<model.RoleAssignment>
+  readonly formerOf: MirrorIndex<model.FormerAssignment>
   readonly vaultsOfGroup: MirrorIndex<model.StoredVault>
   readonly hsmsOfGroup: MirrorIndex<model.StoredHsm>
+  readonly vaultsOfData: MirrorIndex<model.StoredVault>
 }
 
 /** Loads the resources. */
@@ -29,17 +33,21 @@ export async function openStore(db: Database<unknown>): Promise<ArmStore> {
   const vaults = await mirrors.open(model.vaultTable)
   const hsms = await mirrors.open(model.hsmTable)
   const assignments = await mirrors.open(model.roleAssignmentTable)
+  const formerAssignments = await mirrors.open(model.formerAssignmentTable)
   return {
     mirrors,
     vaults,
     hsms,
     assignments,
+    formerAssignments,
     subscriptions: await mirrors.open(model.subscriptionTable),
     groups: await mirrors.open(model.resourceGroupTable),
     customRoles: await mirrors.open(model.roleDefinitionTable),
     operations: await mirrors.open(model.operationTable),
     assignmentsOf: assignments.index((assignment) => assignment.principalId),
     assignmentsAt: assignments.index(({ principalId, scope }) => principalId + reachKey(scope)),
+    formerOf: formerAssignments.index(({ assignment }) => assignment.principalId),
+    vaultsOfData: vaults.index(({ dataId }) => dataId),
     vaultsOfGroup: vaults.index((vault) =>
       model.groupKey(vault.subscriptionId, vault.resourceGroup),
     ),

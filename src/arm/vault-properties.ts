@@ -106,8 +106,8 @@ function readSku(value: unknown): StoredVault['sku'] {
 
 export function readRetention(value: unknown, existing: StoredResource | undefined): number {
   if (value === undefined || value === null) return existing?.softDeleteRetentionInDays ?? 90
-  // az writes the days of a managed HSM as text.
-  const days = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+  // az sends the days of a managed HSM as a text.
+  const days = typeof value === 'string' && /^\d{1,2}$/.test(value) ? Number(value) : value
   if (typeof days !== 'number' || !Number.isInteger(days) || days < 7 || days > 90) {
     throw wrong(
       'An invalid value was provided for "softDeleteRetentionInDays": it must be a number of days from 7 to 90.',

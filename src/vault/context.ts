@@ -2,10 +2,9 @@ import type { Principal } from '../http/principal.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
-import type { HsmJobs } from './hsm/jobs.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
-import type { HsmResource, VaultResource } from './ports.ts'
+import type { EventSink, HsmResource, VaultResource } from './ports.ts'
 import type { Throttle } from './throttle.ts'
 
 /** What all calls share. */
@@ -13,8 +12,7 @@ export interface VaultStore {
   readonly db: Database<ObjectTables>
   readonly sealer: Sealer
   readonly cache: LatestCache
-  /** Long work of managed HSMs. */
-  readonly jobs: HsmJobs
+  readonly events: EventSink
   /** Undefined: no limits. */
   readonly throttle: Throttle | undefined
 }

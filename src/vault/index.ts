@@ -11,10 +11,12 @@ export type {
   AuditSink,
   Authorizer,
   CallerRoutes,
+  EventSink,
   HsmResource,
   NetworkAcls,
   PolicyPermissions,
   VaultDirectory,
+  VaultEvent,
   VaultResource,
 } from './ports.ts'
 export { openVault, type Vault, type VaultPorts } from './service.ts'

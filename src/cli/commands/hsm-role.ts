@@ -101,24 +101,32 @@ export const hsmRoleCommands = [
     'List the settings of a managed HSM.',
     async ({ hsmName }, { session }) => {
       const { client } = await session()
-      return dig(await client.hsm(hsmName, '/settings'), 'settings')
+      const settings = dig(await client.hsm(hsmName, '/settings'), 'settings')
+      return (Array.isArray(settings) ? settings : []).map(toSetting)
     },
   ),
   command(
     'keyvault setting show --hsm-name <hsm> --name|-n <name>',
     'Show a setting of a managed HSM.',
     async ({ hsmName, name }, { session }) =>
-      await (await session()).client.hsm(hsmName, `/settings/${name}`),
+      toSetting(await (await session()).client.hsm(hsmName, `/settings/${name}`)),
   ),
   command(
     'keyvault setting update --hsm-name <hsm> --name|-n <name> --value <value> [--setting-type <type>]',
     'Change a setting of a managed HSM.',
     async ({ hsmName, name, value }, { session }) => {
       const { client } = await session()
-      return await client.hsm(hsmName, `/settings/${name}`, { method: 'PATCH', body: { value } })
+      const path = `/settings/${name}`
+      return toSetting(await client.hsm(hsmName, path, { method: 'PATCH', body: { value } }))
     },
   ),
 ]
+
+/** The setting as az prints it. */
+function toSetting(body: unknown): JsonObject {
+  const { type: settingType, ...setting } = readObject(body, 'The setting')
+  return { ...setting, settingType }
+}
 
 /** What stands before the provider in a path; the root renders empty. */
 function prefixOf(scope: string | undefined): string {

@@ -10,15 +10,26 @@ export const keyTable = (result: unknown) =>
     Expires: dig(item, 'attributes', 'expires'),
   }))
 
+/** Members of a key that az prints, null when they are absent; the numbers in base64. */
+const JWK_MEMBERS = 'crv d dp dq e k keyOps kid kty n p q qi t x y'.split(' ')
+const NUMBERS = new Set(['e', 'n', 'x', 'y'])
+
 /** The bundle as az prints it: times as ISO, `keyOps`. */
 export function toKey(bundle: unknown): JsonObject {
   const key = readObject(bundle, 'The key')
   const { key_ops: keyOps, ...jwk } = isObject(key['key']) ? key['key'] : {}
+  const given: JsonObject = { ...jwk, keyOps }
+  const toMember = (name: string) => {
+    const value = given[name] ?? null
+    const isNumber = NUMBERS.has(name) && typeof value === 'string'
+    return [name, isNumber ? Buffer.from(value, 'base64url').toString('base64') : value]
+  }
   return {
     attributes: toAttributes(key),
     ...toDeleted(key),
-    key: { ...jwk, keyOps: keyOps ?? null },
+    key: Object.fromEntries(JWK_MEMBERS.map(toMember)),
     managed: key['managed'] ?? null,
+    releasePolicy: key['release_policy'] ?? null,
     tags: key['tags'] ?? null,
   }
 }

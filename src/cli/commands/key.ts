@@ -333,7 +333,7 @@ async function cipher(
   const toHex = (value: unknown) =>
     typeof value === 'string' ? Buffer.from(value, 'base64url').toString('hex') : null
   return {
-    additionalAuthenticatedData: toHex(answer['aad']),
+    aad: toHex(answer['aad']),
     algorithm: options.algorithm,
     iv: toHex(answer['iv']),
     kid: answer['kid'],

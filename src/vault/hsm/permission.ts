@@ -46,7 +46,7 @@ export function checkLocalRole(
 }
 
 /** Wildcards match across slashes, case does not count; what is taken away stays in its permission. */
-export function allows(role: LocalRole, action: string): boolean {
+function allows(role: LocalRole, action: string): boolean {
   if (role.unlisted?.some((one) => isMatch(one, action))) return true
   return role.permissions.some(
     ({ dataActions, notDataActions }) =>
