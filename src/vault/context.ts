@@ -2,6 +2,7 @@ import type { Principal } from '../http/principal.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
+import type { HsmJobs } from './hsm/jobs.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
 import type { EventSink, HsmResource, VaultResource } from './ports.ts'
@@ -13,6 +14,8 @@ export interface VaultStore {
   readonly sealer: Sealer
   readonly cache: LatestCache
   readonly events: EventSink
+  /** Long work of managed HSMs. */
+  readonly jobs: HsmJobs
   /** Undefined: no limits. */
   readonly throttle: Throttle | undefined
 }

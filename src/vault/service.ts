@@ -20,6 +20,7 @@ import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
 import { policiesEvent } from './events.ts'
 import type { VaultFaultCode } from './faults.ts'
+import { HsmJobs } from './hsm/jobs.ts'
 import type { HsmCall } from './hsm/operation.ts'
 import { HsmService } from './hsm/service.ts'
 import { eraseState, findActivation, HsmStates } from './hsm/state.ts'
@@ -101,6 +102,7 @@ export function openVault(ports: VaultPorts): Vault {
     db: ports.db as Database<ObjectTables>,
     sealer: ports.sealer,
     cache: new LatestCache(ports.cacheBytes ?? CACHE_BYTES),
+    jobs: new HsmJobs(ports.db as Database<ObjectTables>, ports.clock),
     events: ports.events,
     throttle: ports.limits && new Throttle(ports.limits),
   }
@@ -109,12 +111,15 @@ export function openVault(ports: VaultPorts): Vault {
     service: new VaultService(ports, store),
     hsmService: new HsmService(ports, store, states),
     isHsmActivated: async (dataId) => (await findActivation(store.db, dataId)) !== undefined,
-    sweep: async (nowMs) => ({
-      purged: await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs))),
-      rotated: await rotateDue(ports, store, nowMs),
-      renewed: await renewDue(ports, store, nowMs),
-      told: await tellDue(ports, store, nowMs),
-    }),
+    sweep: async (nowMs) => {
+      await store.jobs.endDeadOnes()
+      return {
+        purged: await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs))),
+        rotated: await rotateDue(ports, store, nowMs),
+        renewed: await renewDue(ports, store, nowMs),
+        told: await tellDue(ports, store, nowMs),
+      }
+    },
     policiesChanged: async (tx, vault) => {
       const nowMs = ports.clock.nowMs()
       await ports.events.record(tx, policiesEvent(vault, nowMs))

@@ -284,6 +284,22 @@ test('a job whose process died has failed, in words, and does not hold up the ne
   expect(later.status).toBe('InProgress')
 })
 
+test('a sweep ends the jobs of dead processes', async () => {
+  const { hsms } = await start()
+  const db = hsms.db as Database<ObjectTables>
+  const begun = { kind: 'restore', folderUri: undefined } as const
+  await new HsmJobs(db, hsms.clock).start(HSM.dataId, begun, () => new Promise(() => {}))
+  const statuses = async () =>
+    (await db.query.selectFrom('vault_hsm_job').select('status').execute()).map(
+      ({ status }) => status,
+    )
+  await hsms.vault.sweep(hsms.clock.nowMs())
+  expect(await statuses()).toEqual(['InProgress'])
+  hsms.clock.moveMs(60_000)
+  await hsms.vault.sweep(hsms.clock.nowMs())
+  expect(await statuses()).toEqual(['Failed'])
+})
+
 test('what should not have happened is thrown to who asks first, and told without its text after', async () => {
   const { hsms } = await start()
   const jobs = new HsmJobs(hsms.db as Database<ObjectTables>, hsms.clock)

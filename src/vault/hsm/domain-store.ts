@@ -111,8 +111,10 @@ export async function removeTransferKey(tx: Writing, hsm: string): Promise<void>
 const DOMAIN_PLACE = 'hsm/security-domain'
 const TRANSFER_PLACE = 'hsm/transfer-key'
 
-/** The two keys at rest, each bound to its place. */
+/** The two keys at rest in the scope of their HSM, each bound to its place. */
 export const atRest = {
+  domainPlace: DOMAIN_PLACE,
+  transferPlace: TRANSFER_PLACE,
   sealDomainKey: (scope: ScopeSealer, key: Sealed<Buffer>): Buffer =>
     scope.seal(DOMAIN_PLACE, key.open()),
   openDomainKey: (scope: ScopeSealer, domain: StoredDomain): Sealed<Buffer> =>

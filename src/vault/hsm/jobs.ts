@@ -64,6 +64,14 @@ const runningOf = statement<ObjectTables, { hsm: string; nowMs: number }, { id: 
       .where('status', '=', 'InProgress')
       .where('leased_until_ms', '>', parameter<number>('nowMs')),
 )
+const deadOnes = statement<ObjectTables, { nowMs: number }, { id: string }>((query, parameter) =>
+  query
+    .selectFrom('vault_hsm_job')
+    .select('id')
+    .where('status', '=', 'InProgress')
+    .where('leased_until_ms', '<=', parameter<number>('nowMs'))
+    .limit(1),
+)
 const renewLease = statement<ObjectTables, JobKey & { untilMs: number }>((query, parameter) =>
   query
     .updateTable('vault_hsm_job')
@@ -157,6 +165,7 @@ export class HsmJobs {
   /** Fails the jobs whose process died. */
   async endDeadOnes(): Promise<void> {
     const dead = { nowMs: this.#clock.nowMs(), ...DIED }
+    if ((await this.#db.all(deadOnes, dead)).length === 0) return
     await this.#db.write(async (tx) => tx.run(endDead, dead))
   }
 

@@ -142,6 +142,7 @@ test('an upload that was not begun is refused', async () => {
 })
 
 const small = makeHolder(1024)
+const weak = makeHolder(2048, 3)
 const wrongBodies = (jwks: readonly object[]): Record<string, unknown> => ({
   'no certificates': {},
   'two certificates': { certificates: jwks.slice(0, 2) },
@@ -151,6 +152,7 @@ const wrongBodies = (jwks: readonly object[]): Record<string, unknown> => ({
   'a quorum larger than the certificates': { certificates: jwks, required: 4 },
   'half a quorum': { certificates: jwks, required: 2.5 },
   'a small key': { certificates: [jwks[0], jwks[1], small.jwk] },
+  'a small exponent': { certificates: [jwks[0], jwks[1], weak.jwk] },
   'another modulus': { certificates: [jwks[0], jwks[1], { ...jwks[2], n: small.jwk['n'] }] },
   'another thumbprint': { certificates: [jwks[0], jwks[1], { ...jwks[2], 'x5t#S256': 'AAAA' }] },
   'no x5c': { certificates: [jwks[0], jwks[1], { ...jwks[2], x5c: [] }] },

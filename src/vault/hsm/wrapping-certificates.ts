@@ -6,7 +6,9 @@ import type { VaultFaultCode } from '../faults.ts'
 /** How many certificates may wrap a security domain, and how many of them it may take to open it. */
 const CERTIFICATES = { least: 3, most: 10 } as const
 const REQUIRED = { least: 2, most: 10 } as const
-const LEAST_BITS = 2048
+const BITS = { least: 2048, most: 8192 } as const
+/** With smaller ones a share may be read without the private key. */
+const LEAST_EXPONENT = 65_537n
 
 /** One holder of a share. */
 export interface WrappingCertificate {
@@ -54,9 +56,12 @@ function readCertificate(given: unknown, index: number): WrappingCertificate {
   if (!isObject(given)) throw wrong(`${name} must be a JSON Web Key.`)
   const certificate = parse(given, name)
   const key = certificate.publicKey
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
-  if (given['kty'] !== 'RSA' || key.asymmetricKeyType !== 'rsa' || bits < LEAST_BITS) {
-    throw wrong(`${name} must hold an RSA key of ${LEAST_BITS} bits or more.`)
+  const { modulusLength: bits = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {}
+  const isRsa = given['kty'] === 'RSA' && key.asymmetricKeyType === 'rsa'
+  if (!isRsa || bits < BITS.least || bits > BITS.most || publicExponent < LEAST_EXPONENT) {
+    throw wrong(
+      `${name} must hold an RSA key of ${BITS.least} to ${BITS.most} bits with the exponent ${LEAST_EXPONENT} or more.`,
+    )
   }
   const { n, e } = key.export({ format: 'jwk' })
   if (!isSame(given, 'n', n) || !isSame(given, 'e', e)) {

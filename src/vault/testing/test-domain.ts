@@ -21,8 +21,9 @@ export interface Holder {
 }
 
 /** A holder with a key of that size and a certificate, as `openssl req -x509` makes one. */
-export function makeHolder(modulusLength = 2048): Holder {
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength })
+export function makeHolder(modulusLength = 2048, publicExponent = 65_537): Holder {
+  const how = { modulusLength, publicExponent }
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', how)
   const holder = { subject: 'CN=holder', names: {}, ekus: [], keyUsage: [], isAuthority: false }
   const der = selfSign(holder, privateKey, {
     notBeforeMs: NOON_MS,
