@@ -6,7 +6,7 @@ const VERSION = '2021-12-02'
 const TIMEOUT_MS = 60_000
 
 /** Larger than any blob that a backup writes. */
-export const BLOB_LIMIT_BYTES = 64 * 1024 * 1024
+const BLOB_LIMIT_BYTES = 64 * 1024 * 1024
 
 /** A container in Azure's blob storage, or below one, with what opens it. */
 export interface BlobPlace {
