@@ -198,6 +198,15 @@ test.each([
   const ended = await hsms.ended(await hsms.askHsm('POST', '/backup', place))
   expect(ended).toMatchObject({ status: 'Failed', error: { code: 'StorageError' } })
   expect(ended.error.message).toContain(says)
+  // A redirect is not followed: the token is for the storage alone.
+  expect(storage.asked).toHaveLength(1)
+})
+
+test('a blob that is larger than any of a backup is not read to its end', async () => {
+  const { hsms, storage, restore } = await start()
+  await hsms.download()
+  storage.blobs.set('huge/manifest', Buffer.alloc(64 * 1024 * 1024 + 1))
+  expect((await restore('huge')).error.message).toBe('The blob huge/manifest is too large.')
 })
 
 test('a storage that is not there is said by its host and the reason', async () => {

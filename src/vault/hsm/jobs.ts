@@ -151,12 +151,12 @@ export class HsmJobs {
   /** @throws Fault `HsmJobNotFound`; or what broke the job unexpectedly, once, so that it is logged */
   async read(hsm: string, kind: JobKind, id: string): Promise<Job> {
     const nowMs = this.#clock.nowMs()
-    const bug = this.#bugs.get(id)
-    if (this.#bugs.delete(id)) throw bug
     const [row] = await this.#db.all(jobById, { hsm, id })
     if (row?.kind !== kind) {
       throw new Fault<VaultFaultCode>('HsmJobNotFound', `There is no ${kind} job with this id.`)
     }
+    const bug = this.#bugs.get(id)
+    if (this.#bugs.delete(id)) throw bug
     if (row.status !== 'InProgress' || row.leased_until_ms > nowMs) return toJob(row)
     await this.endDeadOnes()
     return { ...toJob(row), status: 'Failed', error: DIED, endedAtMs: nowMs }
