@@ -1,10 +1,8 @@
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openSqlite } from '../src/storage/database.ts'
-import { activate } from '../src/vault/hsm/state.ts'
-import type { ObjectTables } from '../src/vault/objects/tables.ts'
 import { type Account, makeAccount } from './content.ts'
 import { Estate } from './harness.ts'
+import { activateHsm } from './managed-hsm.ts'
 
 const client = path.join(import.meta.dirname, 'clients/hsm.mjs')
 const estate = new Estate()
@@ -36,21 +34,6 @@ async function ownObjectId(): Promise<string> {
   return all.find(({ roleDefinitionName }) => roleDefinitionName === 'Owner')?.principalId ?? ''
 }
 
-/** What downloading the security domain does in the end. */
-async function activateHsm(): Promise<void> {
-  const { dataId } = await hsmRow()
-  const db = openSqlite<ObjectTables>(path.join(estate.data, 'sluice.db'))
-  await db.write((tx) => activate(tx, dataId, 1))
-  await db.close()
-}
-
-async function hsmRow(): Promise<{ dataId: string }> {
-  const db = openSqlite<{ arm_managed_hsm: { body: string } }>(path.join(estate.data, 'sluice.db'))
-  const row = await db.query.selectFrom('arm_managed_hsm').select('body').executeTakeFirstOrThrow()
-  await db.close()
-  return JSON.parse(row.body) as { dataId: string }
-}
-
 test('a managed HSM is made in the words of az, and refuses keys until it is activated', async () => {
   const administrators = await ownObjectId()
   const purgeable = ['--enable-purge-protection', 'false']
@@ -73,7 +56,7 @@ test('a managed HSM is made in the words of az, and refuses keys until it is act
   const refused = await estate.sluice(hsm('key create', '--name', 'k'))
   expect(refused.code).toBe(1)
   expect(refused.stderr).toContain('is not activated')
-  await activateHsm()
+  await activateHsm(estate, 'hsm-demo')
   expect(await estate.json(hsm('show'))).toMatchObject({
     properties: { securityDomainProperties: { activationStatus: 'Active' } },
   })
