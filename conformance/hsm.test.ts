@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Account, makeAccount } from './content.ts'
+import { type Account, makeAccount, sendOne, tokensOf } from './content.ts'
 import { Estate } from './harness.ts'
 import { activateHsm } from './managed-hsm.ts'
 
@@ -133,6 +133,29 @@ test('keys and settings are managed in the words of az', async () => {
   await estate.json(hsm('setting update', '--name', name, '--value', 'true'))
   expect(await estate.json(hsm('setting list'))).toMatchObject([{ name, value: 'true' }])
 }, 60_000)
+
+test('the resource manager makes a key of it now that its setting says so', async () => {
+  const { id } = await estate.json(hsm('show'))
+  const grant = ['role', 'assignment', 'create', '--role', 'Managed HSM contributor']
+  await estate.json([...grant, '--assignee', account.appId, '--scope', String(id)])
+  const [token] = await tokensOf(estate, [account], 'https://management.azure.com')
+  const { status, body } = await sendOne(estate, {
+    url: `https://management.azure.com${id}/keys/arm?api-version=2026-02-01`,
+    method: 'PUT',
+    headers: { authorization: `Bearer ${token}` },
+    body: { properties: { kty: 'EC-HSM' } },
+  })
+  expect([status, body]).toMatchObject([
+    200,
+    {
+      id: `${id}/keys/arm`,
+      properties: { kty: 'EC-HSM', keyUri: 'https://hsm-demo.managedhsm.azure.net/keys/arm' },
+    },
+  ])
+  expect(await estate.json(hsm('key show', '--name', 'arm'))).toMatchObject({
+    key: { kid: body.properties.keyUriWithVersion },
+  })
+})
 
 test('deleted, it is listed, its name is taken, and it comes back with its keys', async () => {
   const names = async (...words: string[]) =>

@@ -27,6 +27,7 @@ export type VaultFaultCode =
   | 'KeyNotYetValid'
   | 'KeyOperationForbidden'
   | 'ManagedObject'
+  | 'ManagerRefused'
   | 'NameTaken'
   | 'NameWrong'
   | 'NotOffered'
