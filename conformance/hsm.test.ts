@@ -1,10 +1,8 @@
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openSqlite } from '../src/storage/database.ts'
-import { activate } from '../src/vault/hsm/state.ts'
-import type { ObjectTables } from '../src/vault/objects/tables.ts'
-import { type Account, makeAccount } from './content.ts'
+import { type Account, makeAccount, sendOne, tokensOf } from './content.ts'
 import { Estate } from './harness.ts'
+import { activateHsm } from './managed-hsm.ts'
 
 const client = path.join(import.meta.dirname, 'clients/hsm.mjs')
 const estate = new Estate()
@@ -36,21 +34,6 @@ async function ownObjectId(): Promise<string> {
   return all.find(({ roleDefinitionName }) => roleDefinitionName === 'Owner')?.principalId ?? ''
 }
 
-/** What downloading the security domain does in the end. */
-async function activateHsm(): Promise<void> {
-  const { dataId } = await hsmRow()
-  const db = openSqlite<ObjectTables>(path.join(estate.data, 'sluice.db'))
-  await db.write((tx) => activate(tx, dataId, 1))
-  await db.close()
-}
-
-async function hsmRow(): Promise<{ dataId: string }> {
-  const db = openSqlite<{ arm_managed_hsm: { body: string } }>(path.join(estate.data, 'sluice.db'))
-  const row = await db.query.selectFrom('arm_managed_hsm').select('body').executeTakeFirstOrThrow()
-  await db.close()
-  return JSON.parse(row.body) as { dataId: string }
-}
-
 test('a managed HSM is made in the words of az, and refuses keys until it is activated', async () => {
   const administrators = await ownObjectId()
   const purgeable = ['--enable-purge-protection', 'false']
@@ -73,7 +56,7 @@ test('a managed HSM is made in the words of az, and refuses keys until it is act
   const refused = await estate.sluice(hsm('key create', '--name', 'k'))
   expect(refused.code).toBe(1)
   expect(refused.stderr).toContain('is not activated')
-  await activateHsm()
+  await activateHsm(estate, 'hsm-demo')
   expect(await estate.json(hsm('show'))).toMatchObject({
     properties: { securityDomainProperties: { activationStatus: 'Active' } },
   })
@@ -150,6 +133,29 @@ test('keys and settings are managed in the words of az', async () => {
   await estate.json(hsm('setting update', '--name', name, '--value', 'true'))
   expect(await estate.json(hsm('setting list'))).toMatchObject([{ name, value: 'true' }])
 }, 60_000)
+
+test('the resource manager makes a key of it now that its setting says so', async () => {
+  const { id } = await estate.json(hsm('show'))
+  const grant = ['role', 'assignment', 'create', '--role', 'Managed HSM contributor']
+  await estate.json([...grant, '--assignee', account.appId, '--scope', String(id)])
+  const [token] = await tokensOf(estate, [account], 'https://management.azure.com')
+  const { status, body } = await sendOne(estate, {
+    url: `https://management.azure.com${id}/keys/arm?api-version=2026-02-01`,
+    method: 'PUT',
+    headers: { authorization: `Bearer ${token}` },
+    body: { properties: { kty: 'EC-HSM' } },
+  })
+  expect([status, body]).toMatchObject([
+    200,
+    {
+      id: `${id}/keys/arm`,
+      properties: { kty: 'EC-HSM', keyUri: 'https://hsm-demo.managedhsm.azure.net/keys/arm' },
+    },
+  ])
+  expect(await estate.json(hsm('key show', '--name', 'arm'))).toMatchObject({
+    key: { kid: body.properties.keyUriWithVersion },
+  })
+})
 
 test('deleted, it is listed, its name is taken, and it comes back with its keys', async () => {
   const names = async (...words: string[]) =>

@@ -9,7 +9,7 @@ import { isExpired } from './containers.ts'
 import type { ArmContext, ArmParts } from './context.ts'
 import { createHsmFinder, type HsmResource } from './managed-hsms.ts'
 import type { RoleAssignment, StoredVault, Subscription } from './model.ts'
-import type { DirectoryPort, HsmStatus } from './ports.ts'
+import type { AskKeys, DirectoryPort, HsmStatus } from './ports.ts'
 import { NO_DELAYS, openPropagation, type PropagationDelays } from './propagation.ts'
 import { createAssignment, readRoleId } from './role-assignments.ts'
 import { createArmService } from './service.ts'
@@ -81,6 +81,7 @@ export async function openArm(wiring: {
   readonly verifier: TokenVerifier
   readonly directory: DirectoryPort
   readonly hsmStatus: HsmStatus
+  readonly askKeys: AskKeys
   /** Absent: changes of rights take effect at once. */
   readonly delays?: PropagationDelays | undefined
 }): Promise<Arm> {
@@ -96,6 +97,7 @@ export async function openArm(wiring: {
     directory,
     authorization,
     hsmStatus: wiring.hsmStatus,
+    askKeys: wiring.askKeys,
     propagation,
     eraseVault: async (vault) => {
       for (const erase of erasers) await erase(vault)

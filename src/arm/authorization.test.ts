@@ -39,6 +39,7 @@ async function open(): Promise<Arm> {
       listGroups: () => [],
     },
     hsmStatus: { isActivated: async () => false },
+    askKeys: async () => ({ status: 404 }),
   })
 }
 

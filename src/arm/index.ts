@@ -19,6 +19,6 @@ export type {
   RoleDefinition,
   Subscription,
 } from './model.ts'
-export type { DirectoryPort, HsmStatus } from './ports.ts'
+export type { AskKeys, DirectoryPort, HsmStatus, KeyAsk } from './ports.ts'
 export type { PropagationDelays } from './propagation.ts'
 export type { VaultResource } from './vaults.ts'

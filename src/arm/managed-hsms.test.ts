@@ -1,90 +1,25 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { manualClock } from '../base/clock.ts'
-import type { Principal } from '../http/principal.ts'
-import { openSqlite } from '../storage/database.ts'
-import { migrate } from '../storage/migrations.ts'
-import { armMigrations, openArm } from './index.ts'
-import { type Answer, serve } from './testing/served.ts'
+import type { Answer } from './testing/served.ts'
+import {
+  ADMIN,
+  AZ_HSM as AZ,
+  DAY_MS,
+  NOON,
+  SUB,
+  startManager,
+  TENANT,
+  type TestManager,
+} from './testing/test-manager.ts'
 
-const NOON = 1_790_000_000_000
-const DAY_MS = 86_400_000
-const TENANT = '11111111-2222-4333-8444-555555555555'
-const SUB = 'aaaaaaaa-2222-4333-8444-555555555555'
-const ADMIN = '0c0c0c0c-0000-4000-8000-000000000001'
 const KV = 'providers/Microsoft.KeyVault'
-const VERSION = 'api-version=2026-02-01'
 
-/** Owner and stranger are told apart by their tokens alone. */
-function principalOf(token: string): Principal {
-  const objectId = token === 'owner' ? ADMIN : '0c0c0c0c-0000-4000-8000-000000000002'
-  return {
-    kind: 'user',
-    objectId,
-    appId: undefined,
-    tenantId: TENANT,
-    issuer: `https://sts.windows.net/${TENANT}/`,
-    audience: 'https://management.azure.com',
-    expiresAtMs: NOON + DAY_MS,
-    groups: [],
-    name: undefined,
-  }
-}
-
-async function start() {
-  const db = openSqlite<unknown>(':memory:')
-  await migrate(db, armMigrations, NOON)
-  const clock = manualClock(NOON)
-  const active = new Set<string>()
-  const arm = await openArm({
-    db,
-    clock,
-    verifier: { issuers: [], verify: principalOf },
-    directory: {
-      defaultTenantId: TENANT,
-      listTenants: () => [],
-      findPrincipal: () => ({ kind: 'User' }),
-      listGroups: () => [],
-    },
-    hsmStatus: { isActivated: async (dataId) => active.has(dataId) },
-  })
-  const erased: string[] = []
-  arm.onVaultPurged(async ({ dataId }) => {
-    erased.push(dataId)
-  })
-  await arm.createSubscription({ id: SUB, displayName: 'Development' })
-  await arm.assignRole({ scope: `/subscriptions/${SUB}`, role: 'Owner', principalId: ADMIN })
-  const served = await serve(arm.service, () => 'management.azure.com', clock)
-  const ask = (method: string, path: string, json?: unknown, who = 'owner') =>
-    served.send(method, `/subscriptions/${SUB}/${path}?${VERSION}`, {
-      headers: { authorization: `Bearer ${who}` },
-      ...(json !== undefined && { json }),
-    })
-  await ask('PUT', 'resourceGroups/G', { location: 'eastus' })
-  const stop = async () => {
-    served.close()
-    await db.close()
-  }
-  return { arm, clock, active, erased, ask, stop }
-}
-
-let world: Awaited<ReturnType<typeof start>>
+let world: TestManager
 beforeAll(async () => {
-  world = await start()
+  world = await startManager()
 })
 afterAll(() => world.stop())
 
 const hsm = (name: string) => `resourceGroups/G/${KV}/managedHSMs/${name}`
-/** What `az keyvault create --hsm-name` sends. */
-const AZ = {
-  location: 'eastus',
-  sku: { family: 'B', name: 'Standard_B1' },
-  properties: {
-    tenantId: TENANT,
-    initialAdminObjectIds: [ADMIN],
-    softDeleteRetentionInDays: '7',
-    enablePurgeProtection: false,
-  },
-}
 function make(name: string, properties: object = {}, more: object = {}): Promise<Answer> {
   const json = { ...AZ, ...more, properties: { ...AZ.properties, ...properties } }
   return world.ask('PUT', hsm(name), json)

@@ -30,6 +30,7 @@ async function start() {
     verifier,
     directory,
     hsmStatus: { isActivated: async () => false },
+    askKeys: async () => ({ status: 404 }),
   })
   const erased: string[] = []
   arm.onVaultPurged(async ({ name }) => {

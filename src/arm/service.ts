@@ -4,6 +4,7 @@ import type { Call } from '../http/call.ts'
 import type { Operation } from '../http/operation.ts'
 import { findBearer, type Principal, type TokenVerifier } from '../http/principal.ts'
 import type { Service } from '../http/service.ts'
+import { childKeyOperations } from './child-key-operations.ts'
 import { hsmKind, vaultKind } from './containers.ts'
 import { type ArmContext, type ArmParts, readSubscription, requireAllowed } from './context.ts'
 import { deletedOperations } from './deleted-operations.ts'
@@ -40,6 +41,16 @@ export function createArmService(parts: ArmParts, verifier: TokenVerifier): Serv
       ...groupOperations,
       ...vaultOperations,
       ...managedHsmOperations,
+      ...childKeyOperations(vaultKind, {
+        operations: 'Keys',
+        path: 'vaults/:vault',
+        label: 'vault',
+      }),
+      ...childKeyOperations(hsmKind, {
+        operations: 'ManagedHsmKeys',
+        path: 'managedHSMs/:hsm',
+        label: 'managedhsm',
+      }),
       ...deletedOperations(vaultKind, {
         group: 'Vaults',
         permissionSegment: 'deletedVaults',

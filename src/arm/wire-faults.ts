@@ -19,6 +19,7 @@ const WIRE = {
   InvalidAuthenticationTokenAudience: { status: 401 },
   InvalidAuthenticationTokenTenant: { status: 401 },
   AuthorizationFailed: { status: 403 },
+  KeyOperationForbidden: { status: 403, code: 'Forbidden' },
   MissingApiVersionParameter: BAD,
   InvalidApiVersionParameter: BAD,
   InvalidRequestContent: BAD,

@@ -119,14 +119,18 @@ function parseHost(text: string): { host: string; port: number } | undefined {
 }
 
 /**
- * Lines for the system's hosts file that lead Azure's fixed names, our own, and those of
- * `vaultNames` to `address`. A hosts file knows no wildcards: each vault needs its line.
+ * Lines for the system's hosts file that lead Azure's fixed names, our own, and those of vaults and
+ * managed HSMs to `address`. A hosts file knows no wildcards: each vault needs its line.
  */
-export function hostsFileLines(vaultNames: readonly string[], address: string): string[] {
+export function hostsFileLines(
+  names: { readonly vaults: readonly string[]; readonly hsms: readonly string[] },
+  address: string,
+): string[] {
   const fixed = HOSTS.filter(({ labels, service }) => labels !== 'one' && service !== 'front')
-  const vaults = vaultNames.flatMap((name) => [
-    `${name}.vault.azure.net`,
-    `${name}.vault.sluice.localhost`,
-  ])
-  return [...fixed.map(({ suffix }) => suffix), ...vaults].map((name) => `${address} ${name}`)
+  const below = (label: string) => (name: string) => [
+    `${name}.${label}.azure.net`,
+    `${name}.${label}.sluice.localhost`,
+  ]
+  const own = [...names.vaults.flatMap(below('vault')), ...names.hsms.flatMap(below('managedhsm'))]
+  return [...fixed.map(({ suffix }) => suffix), ...own].map((name) => `${address} ${name}`)
 }

@@ -71,6 +71,7 @@ export async function openEstate(
       directory,
       delays: delaysOf(realism),
       hsmStatus: { isActivated: (dataId) => vault.isHsmActivated(dataId) },
+      askKeys: (asked) => vault.askForManager(asked),
     })
     const vault = openVault({
       db,

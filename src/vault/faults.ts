@@ -31,6 +31,7 @@ export type VaultFaultCode =
   | 'KeyNotYetValid'
   | 'KeyOperationForbidden'
   | 'ManagedObject'
+  | 'ManagerRefused'
   | 'NameTaken'
   | 'NameWrong'
   | 'NotOffered'

@@ -28,6 +28,7 @@ import { keyUseOperations } from './keys/crypto-operations.ts'
 import { keyOperations } from './keys/operations.ts'
 import { rotateDue } from './keys/rotate-due.ts'
 import { rotationOperations } from './keys/rotation.ts'
+import { askForManager, type ManagerAsk, noContainer } from './manager-keys.ts'
 import { LatestCache } from './objects/latest-cache.ts'
 import { purgeOverdue, purgeVault } from './objects/retention.ts'
 import type { ObjectTables } from './objects/tables.ts'
@@ -83,6 +84,12 @@ export interface Vault {
   readonly service: Service<VaultCall>
   /** The data plane of managed HSMs. */
   readonly hsmService: Service<HsmCall>
+  /** A key operation in the name of the resource manager, which has judged the caller. */
+  askForManager(
+    asked: Omit<ManagerAsk, 'container'> & {
+      readonly container: Pick<ManagerAsk['container'], 'kind' | 'name'>
+    },
+  ): Promise<Reply>
   /** False until the security domain of that managed HSM was downloaded. */
   isHsmActivated(dataId: string): Promise<boolean>
   /** Does what is due: purges, key rotation, certificate renewal, events of what expires. */
@@ -110,6 +117,14 @@ export function openVault(ports: VaultPorts): Vault {
   return {
     service: new VaultService(ports, store),
     hsmService: new HsmService(ports, store, states),
+    askForManager: async (asked) => {
+      const { kind, name } = asked.container
+      const { directory, sealer, audit, clock } = ports
+      const container = kind === 'vault' ? directory.findVault(name) : directory.findHsm(name)
+      const openScope = (dataId: string) => sealer.scope(`vault:${dataId}`)
+      const parts = { store, states, audit, openScope, nowMs: clock.nowMs }
+      return container ? await askForManager(parts, { ...asked, container }) : noContainer
+    },
     isHsmActivated: async (dataId) => (await findActivation(store.db, dataId)) !== undefined,
     sweep: async (nowMs) => {
       await store.jobs.endDeadOnes()

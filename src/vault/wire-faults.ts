@@ -40,6 +40,7 @@ const WIRE: Record<VaultFaultCode, Spelling> = {
   KeyNotYetValid: { status: 403, code: 'Forbidden', inner: 'KeyNotYetValid' },
   KeyOperationForbidden: { status: 403, code: 'Forbidden', inner: 'KeyOperationForbidden' },
   ManagedObject: { status: 403, code: 'Forbidden' },
+  ManagerRefused: { status: 400, code: 'BadParameter' },
   NameTaken: { status: 409, code: 'Conflict' },
   NameWrong: { status: 400, code: 'BadParameter' },
   NotOffered: { status: 400, code: 'NotSupported' },

@@ -48,6 +48,7 @@ export async function startManager(options: { readonly delays?: PropagationDelay
       db,
       clock,
       hsmStatus: { isActivated: async () => false },
+      askKeys: async () => ({ status: 404 }),
       delays: options.delays,
       verifier: { issuers: ['https://issuer'], verify: () => principal(OWNER) },
       directory: {

@@ -26,7 +26,7 @@ export const vaultWords: ContainerWords = {
   deletedType: 'deletedVaults',
   word: 'vault',
 }
-const hsmWords: ContainerWords = {
+export const hsmWords: ContainerWords = {
   type: 'managedHSMs',
   deletedType: 'deletedManagedHSMs',
   word: 'managed HSM',
@@ -69,7 +69,7 @@ export async function findContainerId(client: Client, named: Named): Promise<str
 export function listContainers(
   client: Client,
   words: ContainerWords,
-  resourceGroup: string | undefined,
+  resourceGroup?: string,
 ): Promise<JsonObject[]> {
   const group = resourceGroup ? `/resourceGroups/${resourceGroup}` : ''
   const { subscriptionId } = client.settings

@@ -110,6 +110,12 @@ test('an import makes an HSM key of the type asked for, and no other', async () 
   expect(software).toMatchObject({ status: 400, body: { error: { code: 'NotSupported' } } })
 })
 
+test('a managed HSM publishes no events', async () => {
+  const { ask, events } = await start()
+  await ask('POST', '/keys/k/create', { body: { kty: 'EC-HSM' } })
+  expect(await events()).toEqual([])
+})
+
 test('random bytes come in the number asked for', async () => {
   const { ask } = await start()
   const { body } = await ask('POST', '/rng', { body: { count: 16 } })

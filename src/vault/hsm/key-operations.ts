@@ -24,7 +24,7 @@ const DATA_ACTIONS: Readonly<Record<string, string>> = {
   RotateKey: 'keys/rotate/action',
   GetKeyRotationPolicy: 'keys/read/action',
   UpdateKeyRotationPolicy: 'keys/write/action',
-  ReleaseKey: 'keys/release/action',
+  release: 'keys/release/action',
   GetKeyAttestation: 'keys/read/action',
   encrypt: 'keys/encrypt/action',
   decrypt: 'keys/decrypt/action',

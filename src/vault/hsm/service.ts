@@ -164,7 +164,7 @@ function withActivityId(reply: Reply, requestId: string): Reply {
 }
 
 /** The text is not documented. */
-function notActivated(hsm: HsmResource): Fault<VaultFaultCode> {
+export function notActivated(hsm: HsmResource): Fault<VaultFaultCode> {
   return new Fault(
     'HsmNotActivated',
     `The managed HSM '${hsm.name}' is not activated. Download its security domain to activate it.`,

@@ -5,9 +5,12 @@ import { readBody } from '../objects/attributes.ts'
 import { type HsmOperation, hsmOperation } from './operation.ts'
 import { type HsmState, putSetting } from './state.ts'
 
+/** The setting that lets the resource manager make and read keys. */
+export const ARM_SETTING = 'AllowKeyManagementOperationsThroughARM'
+
 /** The settings there are, with what they are until they are changed (key-vault.md §16). */
 const DEFAULTS: Readonly<Record<string, string>> = {
-  AllowKeyManagementOperationsThroughARM: 'false',
+  [ARM_SETTING]: 'false',
 }
 
 /** The name as it is written by the vendor. @throws Fault `SettingNotFound`; its text is not documented */
