@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Azurite, startAzurite } from './azurite.ts'
 import { sendOne, tokensOf } from './content.ts'
 import { Estate, type Given, runProgram } from './harness.ts'
-import { filesThatHold, makeHolders, makeHsms } from './managed-hsms.ts'
+import { filesThatHold, jwkOf, makeHolders, makeHsms } from './managed-hsms.ts'
 
 const DIGEST = Buffer.alloc(32, 5).toString('base64')
 const ONE = ['--hsm-name', 'hsm-one']
@@ -108,7 +108,7 @@ test('a backup whose server is killed has failed, in words, once the server is b
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body,
     })
-  const certificates = ['a', 'b', 'c'].map(jwkOf)
+  const certificates = ['a', 'b', 'c'].map((holder) => jwkOf(folder, holder))
   const downloaded = await ask('POST', '/securitydomain/download', { certificates, required: 2 })
   expect(downloaded.status).toBe(202)
   const silent = createServer(() => undefined)
@@ -130,8 +130,3 @@ test('a backup whose server is killed has failed, in words, once the server is b
   silent.close()
   expect(filesThatHold(estate.data, ['canary4711'])).toEqual([])
 }, 120_000)
-
-function jwkOf(name: string): object {
-  const pem = readFileSync(path.join(folder, `${name}.cer`), 'utf8')
-  return { kty: 'RSA', x5c: [pem.replaceAll(/-----[A-Z ]+-----|\s/g, '')] }
-}

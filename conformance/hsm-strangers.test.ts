@@ -2,7 +2,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
 import { type Account, makeAccount } from './content.ts'
 import { Estate } from './harness.ts'
-import { activateHsm } from './managed-hsm.ts'
+import { activateHsm } from './managed-hsms.ts'
 import { findPython } from './python.ts'
 
 const ADMINISTRATION = ['azure-identity==1.25.1', 'azure-keyvault-administration==4.7.2']
@@ -38,7 +38,7 @@ test('azure-keyvault-administration, unmodified, gives roles and changes setting
   const python = await pythonWith('python-administration', ADMINISTRATION, context)
   const flags = ['-g', 'g', '--administrators', objectId]
   await estate.json(['keyvault', 'create', '--hsm-name', 'hsm-python', ...flags])
-  await activateHsm(estate, 'hsm-python')
+  await activateHsm(estate, 'hsm-python', account)
   const env = {
     TENANT_ID: account.tenant,
     CLIENT_ID: account.appId,
@@ -91,7 +91,7 @@ test('az, unmodified, makes, administers, uses, deletes, recovers and purges a m
   })
   const refused = await call(['keyvault', 'key', 'create', '-n', 'k', ...hsm])
   expect(refused.stderr).toContain('is not activated')
-  await activateHsm(estate, 'hsm-az')
+  await activateHsm(estate, 'hsm-az', account)
   const assign = ['--assignee-object-id', objectId, '--scope', '/', ...hsm]
   await az('keyvault role assignment create --role', 'Managed HSM Crypto User', ...assign)
   await az('keyvault role assignment create --role', 'Managed HSM Crypto Officer', ...assign)

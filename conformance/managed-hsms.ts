@@ -43,6 +43,25 @@ function hsmPath(group: unknown, name: string): string {
   return `${group}/providers/Microsoft.KeyVault/managedHSMs/${name}?api-version=2024-11-01`
 }
 
+/** Downloads the security domain of a managed HSM, as an account that administers it; nobody keeps it. */
+export async function activateHsm(estate: Estate, name: string, account: Account): Promise<void> {
+  const folder = await makeHolders(estate)
+  const [token = ''] = await tokensOf(estate, [account], 'https://managedhsm.azure.net')
+  const { status, body } = await sendOne(estate, {
+    url: `https://${name}.managedhsm.azure.net/securitydomain/download?api-version=7.6`,
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: { certificates: ['a', 'b', 'c'].map((holder) => jwkOf(folder, holder)), required: 2 },
+  })
+  if (status !== 202) throw new Error(`${name}: ${status} ${JSON.stringify(body)}`)
+}
+
+/** The certificate of a holder as a JSON Web Key. */
+export function jwkOf(folder: string, holder: string): object {
+  const pem = readFileSync(path.join(folder, `${holder}.cer`), 'utf8')
+  return { kty: 'RSA', x5c: [pem.replaceAll(/-----[A-Z ]+-----|\s/g, '')] }
+}
+
 /** Makes `a`, `b` and `c`, each a `.cer` and the `.pem` of its private key, and gives their folder. */
 export async function makeHolders(estate: Estate): Promise<string> {
   const folder = estate.folder('holders', { '.keep': '' })
