@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
 import { Sealed } from '../../base/sealed.ts'
 import type { Database } from '../../storage/database.ts'
@@ -203,4 +204,44 @@ test('a domain opens what it sealed at its place, and nothing else', () => {
   expect(() => other.open('a', sealed)).toThrow('cannot be opened')
   sealed[sealed.length - 1] = (sealed.at(-1) ?? 0) ^ 1
   expect(() => sealer.open('a', sealed)).toThrow('cannot be opened')
+})
+
+test('whatever is sent as certificates or as an upload, the answer is a refusal and no defect', async () => {
+  const { askHsm, holders } = await start()
+  await askHsm('GET', '/securitydomain/upload')
+  const jwk = holders[0]?.jwk ?? {}
+  const part = fc.oneof(fc.jsonValue(), fc.constantFrom(...Object.values(jwk)))
+  const key = fc.record(Object.fromEntries(Object.keys(jwk).map((name) => [name, part])), {
+    requiredKeys: [],
+  })
+  const certificates = fc.array(fc.oneof(key, fc.constant(jwk), part), { maxLength: 4 })
+  const jwe = fc.array(fc.base64String(), { maxLength: 6 }).map((parts) => parts.join('.'))
+  const upload = fc.record({
+    WrappedKey: fc.oneof(part, fc.record({ enc_key: jwe })),
+    EncData: fc.record({
+      kdf: fc.constant('sp108_kdf'),
+      data: fc.array(fc.record({ tag: fc.constant('domain-key'), compact_jwe: jwe })),
+    }),
+  })
+  const sent = fc.oneof(
+    fc.record({ certificates, required: fc.oneof(fc.nat(4), part) }).map((body) => ({
+      path: '/securitydomain/download',
+      body,
+    })),
+    fc
+      .oneof(
+        fc.json(),
+        upload.map((body) => JSON.stringify(body)),
+      )
+      .map((value) => ({
+        path: '/securitydomain/upload',
+        body: { value },
+      })),
+  )
+  await fc.assert(
+    fc.asyncProperty(sent, async ({ path, body }) => {
+      expect((await askHsm('POST', path, body)).status).toBe(400)
+    }),
+    { numRuns: 200 },
+  )
 })
