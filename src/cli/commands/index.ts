@@ -21,6 +21,10 @@ const files: readonly {
   { words: ['keyvault'], load: async () => (await import('./secret.ts')).secretCommands },
   { words: ['keyvault'], load: async () => (await import('./key.ts')).keyCommands },
   { words: ['keyvault'], load: async () => (await import('./hsm-role.ts')).hsmRoleCommands },
+  {
+    words: ['keyvault'],
+    load: async () => (await import('./certificate-authority.ts')).certificateAuthorityCommands,
+  },
   { words: ['ad', 'role'], load: async () => (await import('./directory.ts')).directoryCommands },
   {
     words: ['devops', 'pipelines'],
@@ -52,6 +56,8 @@ export const nouns: Nouns = {
   events: 'What the vaults published.',
   group: 'Resource groups.',
   keyvault: 'Vaults, managed HSMs and what is in them.',
+  'keyvault certificate': 'Certificates.',
+  'keyvault certificate authority': 'What signs for the named issuers of vaults.',
   'keyvault key': 'Keys of vaults and managed HSMs.',
   'keyvault role': 'Roles of managed HSMs.',
   'keyvault role assignment': 'Who has which role of a managed HSM where.',

@@ -187,3 +187,17 @@ test('an unknown managed HSM is a JSON error', async () => {
   const answer = await ask('GET', '/keys', { host: 'nobody.managedhsm.azure.net' })
   expect(answer).toMatchObject({ status: 404, body: { error: { code: 'VaultNotFound' } } })
 })
+
+test('a managed HSM makes keys that may be released', async () => {
+  const { ask } = await start()
+  const allOf = [{ claim: 'sdk-test', equals: 'true' }]
+  const anyOf = [{ authority: 'https://sharedeus.eus.attest.azure.net', allOf }]
+  const policy = JSON.stringify({ version: '1.0.0', anyOf })
+  const body = {
+    kty: 'RSA-HSM',
+    attributes: { exportable: true },
+    release_policy: { data: Buffer.from(policy).toString('base64url') },
+  }
+  const made = await ask('POST', '/keys/k/create', { body, version: '7.5' })
+  expect(made).toMatchObject({ status: 200, body: { attributes: { exportable: true } } })
+})
