@@ -109,7 +109,7 @@ test('an unmodified program makes and uses keys at https://NAME.managedhsm.azure
     random: 16,
     rotated: true,
     names: ['ec', 'oct', 'rsa'],
-    software: '400 NotSupported',
+    plain: 'RSA-HSM',
     restored: true,
   })
 }, 60_000)

@@ -3,9 +3,10 @@ import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
 import type { HsmJobs } from './hsm/jobs.ts'
+import type { AttestationKeys } from './keys/attestation-keys.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
-import type { EventSink, HsmResource, VaultResource } from './ports.ts'
+import type { EventSink, HostCertificates, HsmResource, VaultResource } from './ports.ts'
 import type { Throttle } from './throttle.ts'
 
 /** What all calls share. */
@@ -18,6 +19,10 @@ export interface VaultStore {
   readonly jobs: HsmJobs
   /** Undefined: no limits. */
   readonly throttle: Throttle | undefined
+  /** Undefined: no key is released. */
+  readonly release:
+    | { readonly keys: AttestationKeys; readonly certificates: HostCertificates }
+    | undefined
 }
 
 /** What an operation works on: a vault, or a managed HSM, for a caller who may. */

@@ -12,6 +12,8 @@ export type {
   Authorizer,
   CallerRoutes,
   EventSink,
+  FetchDocument,
+  HostCertificates,
   HsmResource,
   NetworkAcls,
   PolicyPermissions,

@@ -1,18 +1,19 @@
 import { Readable } from 'node:stream'
+import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { newGuid } from '../base/ids.ts'
 import type { Call } from '../http/call.ts'
 import type { Principal } from '../http/principal.ts'
 import { json, type Reply } from '../http/reply.ts'
-import type { ScopeSealer } from '../storage/sealing.ts'
+import type { Sealer } from '../storage/sealing.ts'
 import { toAuditEntry } from './audit.ts'
-import type { VaultCall, VaultStore } from './context.ts'
+import type { VaultStore } from './context.ts'
 import type { VaultFaultCode } from './faults.ts'
 import { notActivated } from './hsm/service.ts'
 import { ARM_SETTING } from './hsm/setting-operations.ts'
 import type { HsmStates } from './hsm/state.ts'
 import { keyOperations } from './keys/operations.ts'
-import type { AuditSink, HsmResource, VaultResource } from './ports.ts'
+import type { AuditSink, HsmResource, VaultDirectory, VaultResource } from './ports.ts'
 import { vaultFaultReply } from './wire-faults.ts'
 
 /** The version whose shapes the resource manager reads. */
@@ -22,7 +23,7 @@ const VERSION = '7.6'
 export interface ManagerAsk {
   readonly caller: Principal
   readonly callerAddress: string
-  readonly container: VaultResource | HsmResource
+  readonly container: { readonly kind: 'vault' | 'managedHsm'; readonly name: string }
   readonly operation: 'CreateKey' | 'GetKey' | 'GetKeys' | 'GetKeyVersions'
   readonly name?: string
   readonly version?: string
@@ -31,65 +32,67 @@ export interface ManagerAsk {
   readonly skipToken?: string
 }
 
-interface Parts {
-  readonly store: VaultStore
-  readonly states: HsmStates
+/** Answers as the data plane does, refusals too. */
+export type ManagerKeys = (asked: ManagerAsk) => Promise<Reply>
+
+interface Ports {
+  readonly directory: VaultDirectory
+  readonly sealer: Sealer
   readonly audit: AuditSink
-  openScope(dataId: string): Promise<ScopeSealer>
-  nowMs(): number
+  readonly clock: Clock
 }
+
+type Container = VaultResource | HsmResource
 
 /**
- * Does a key operation for the resource manager and answers as the data plane does, refusals too.
- * A managed HSM must be active and must have the setting that lets the resource manager in.
+ * Key operations for the resource manager. A managed HSM must be active and must have the setting that
+ * lets the resource manager in.
  */
-export async function askForManager(parts: Parts, asked: ManagerAsk): Promise<Reply> {
-  const { container, caller } = asked
-  const operation = keyOperations.find(({ name }) => name === asked.operation)
-  if (!operation) throw new Error(`There is no key operation ${asked.operation}.`)
-  const nowMs = parts.nowMs()
-  const call = toCall(asked, operation.method, nowMs)
-  const reply = await answer(parts, asked, async () => {
-    const context: VaultCall = {
-      store: parts.store,
+export function createManagerKeys(ports: Ports, store: VaultStore, states: HsmStates): ManagerKeys {
+  const { directory, sealer, audit, clock } = ports
+  return async (asked) => {
+    const { kind, name } = asked.container
+    const container = kind === 'vault' ? directory.findVault(name) : directory.findHsm(name)
+    if (!container) return noContainer
+    const operation = keyOperations.find((one) => one.name === asked.operation)
+    if (!operation) throw new Error(`There is no key operation ${asked.operation}.`)
+    const nowMs = clock.nowMs()
+    const call = toCall(asked, container, operation.method, nowMs)
+    const reply = await answer(async () => {
+      if (container.kind === 'managedHsm') await checkManager(states, container)
+      const scope = await sealer.scope(`vault:${container.dataId}`)
+      const { caller: principal } = asked
+      const shown = { apiVersion: VERSION, uri: call.origin, nowMs } as const
+      return await operation.handle(call, { store, vault: container, scope, principal, ...shown })
+    })
+    const trace = {
       vault: container,
-      scope: await parts.openScope(container.dataId),
-      principal: caller,
-      apiVersion: VERSION,
-      uri: call.origin,
-      nowMs,
+      operation,
+      principal: asked.caller,
+      isAddressAuthorized: true,
+      isAllowed: true,
+      assignmentId: undefined,
+      privateEndpoint: undefined,
     }
-    return await operation.handle(call, context)
-  })
-  const trace = {
-    vault: container,
-    operation,
-    principal: caller,
-    isAddressAuthorized: true,
-    isAllowed: true,
-    assignmentId: undefined,
-    privateEndpoint: undefined,
+    audit.record(toAuditEntry(call, trace, reply, clock.nowMs()))
+    return reply
   }
-  parts.audit.record(toAuditEntry(call, trace, reply, parts.nowMs()))
-  return reply
 }
 
-async function answer(
-  { states }: Parts,
-  { container }: ManagerAsk,
-  work: () => Promise<Reply>,
-): Promise<Reply> {
+async function answer(work: () => Promise<Reply>): Promise<Reply> {
   try {
-    if (container.kind === 'managedHsm') {
-      const { activation, settings } = await states.read(container)
-      if (!activation) throw notActivated(container)
-      if (settings.get(ARM_SETTING) !== 'true') throw managerRefused(container)
-    }
     return await work()
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown
     return vaultFaultReply(thrown)
   }
+}
+
+/** @throws Fault `HsmNotActivated` or `ManagerRefused` */
+async function checkManager(states: HsmStates, hsm: HsmResource): Promise<void> {
+  const { activation, settings } = await states.read(hsm)
+  if (!activation) throw notActivated(hsm)
+  if (settings.get(ARM_SETTING) !== 'true') throw managerRefused(hsm)
 }
 
 /** The text is not documented. */
@@ -101,8 +104,8 @@ function managerRefused({ name }: HsmResource): Fault<VaultFaultCode> {
 }
 
 /** The call that a client of the data plane would have made. */
-function toCall(asked: ManagerAsk, method: string, nowMs: number): Call {
-  const { container, name, version } = asked
+function toCall(asked: ManagerAsk, container: Container, method: string, nowMs: number): Call {
+  const { name, version } = asked
   const suffix = container.kind === 'vault' ? 'vault.azure.net' : 'managedhsm.azure.net'
   const host = `${container.name.toLowerCase()}.${suffix}`
   const query = new URLSearchParams({ 'api-version': VERSION })
@@ -127,6 +130,6 @@ function toCall(asked: ManagerAsk, method: string, nowMs: number): Call {
 }
 
 /** No vault and no managed HSM has this name. */
-export const noContainer: Reply = json(404, {
+const noContainer: Reply = json(404, {
   error: { code: 'VaultNotFound', message: 'The vault or managed HSM was not found.' },
 })

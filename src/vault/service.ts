@@ -14,7 +14,9 @@ import { checkPermission } from './access/permission.ts'
 import { readApiVersion } from './api-versions.ts'
 import { recordNotice, type Trace, toAuditEntry } from './audit.ts'
 import { authorityOperations } from './certificates/authority-operations.ts'
+import { readAuthorityPem } from './certificates/chain-authority.ts'
 import { certificateOperations } from './certificates/operations.ts'
+import { settleDue } from './certificates/order.ts'
 import { pendingOperations } from './certificates/pending-operations.ts'
 import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
@@ -24,11 +26,13 @@ import { HsmJobs } from './hsm/jobs.ts'
 import type { HsmCall } from './hsm/operation.ts'
 import { HsmService } from './hsm/service.ts'
 import { eraseState, findActivation, HsmStates } from './hsm/state.ts'
+import { AttestationKeys } from './keys/attestation-keys.ts'
 import { keyUseOperations } from './keys/crypto-operations.ts'
 import { keyOperations } from './keys/operations.ts'
+import { releaseOperations } from './keys/release.ts'
 import { rotateDue } from './keys/rotate-due.ts'
 import { rotationOperations } from './keys/rotation.ts'
-import { askForManager, type ManagerAsk, noContainer } from './manager-keys.ts'
+import { createManagerKeys, type ManagerKeys } from './manager-keys.ts'
 import { LatestCache } from './objects/latest-cache.ts'
 import { purgeOverdue, purgeVault } from './objects/retention.ts'
 import type { ObjectTables } from './objects/tables.ts'
@@ -40,6 +44,8 @@ import type {
   CallerRoutes,
   EventSink,
   EventWrite,
+  FetchDocument,
+  HostCertificates,
   VaultDirectory,
   VaultResource,
 } from './ports.ts'
@@ -65,6 +71,11 @@ export interface VaultPorts {
   readonly routes?: CallerRoutes
   /** Absent: no limits. `azureLimits` are Azure's. */
   readonly limits?: ThrottleLimits
+  /** Absent: no key is released. */
+  readonly release?: {
+    readonly fetchDocument: FetchDocument
+    readonly certificates: HostCertificates
+  }
   /** What `/healthstatus` says beside the documented headers. */
   readonly healthHeaders?: ReplyHeaders
   /** Bytes of sealed rows kept in memory, 64 MiB unless told. */
@@ -85,14 +96,10 @@ export interface Vault {
   /** The data plane of managed HSMs. */
   readonly hsmService: Service<HsmCall>
   /** A key operation in the name of the resource manager, which has judged the caller. */
-  askForManager(
-    asked: Omit<ManagerAsk, 'container'> & {
-      readonly container: Pick<ManagerAsk['container'], 'kind' | 'name'>
-    },
-  ): Promise<Reply>
+  readonly askForManager: ManagerKeys
   /** False until the security domain of that managed HSM was downloaded. */
   isHsmActivated(dataId: string): Promise<boolean>
-  /** Does what is due: purges, key rotation, certificate renewal, events of what expires. */
+  /** Does what is due: purges, key rotation, certificate orders and renewal, events of what expires. */
   sweep(nowMs: number): Promise<Swept>
   /**
    * Tells, within the write `tx` that does it, that the access policies or the permission model of a
@@ -101,6 +108,8 @@ export interface Vault {
   policiesChanged(tx: EventWrite, vault: VaultResource): Promise<() => void>
   /** Destroys everything of a vault or a managed HSM that was purged. */
   eraseVault(dataId: string): Promise<void>
+  /** PEM of the authority behind the named issuers of all vaults; it is made when there is none. */
+  certificateAuthority(): Promise<{ readonly root: string; readonly intermediate: string }>
 }
 
 /** Opens the data plane of all vaults. */
@@ -112,29 +121,26 @@ export function openVault(ports: VaultPorts): Vault {
     jobs: new HsmJobs(ports.db as Database<ObjectTables>, ports.clock),
     events: ports.events,
     throttle: ports.limits && new Throttle(ports.limits),
+    release: ports.release && {
+      keys: new AttestationKeys(ports.release.fetchDocument, ports.clock),
+      certificates: ports.release.certificates,
+    },
   }
   const states = new HsmStates(store.db)
   return {
     service: new VaultService(ports, store),
     hsmService: new HsmService(ports, store, states),
-    askForManager: async (asked) => {
-      const { kind, name } = asked.container
-      const { directory, sealer, audit, clock } = ports
-      const container = kind === 'vault' ? directory.findVault(name) : directory.findHsm(name)
-      const openScope = (dataId: string) => sealer.scope(`vault:${dataId}`)
-      const parts = { store, states, audit, openScope, nowMs: clock.nowMs }
-      return container ? await askForManager(parts, { ...asked, container }) : noContainer
-    },
+    askForManager: createManagerKeys(ports, store, states),
     isHsmActivated: async (dataId) => (await findActivation(store.db, dataId)) !== undefined,
     sweep: async (nowMs) => {
       await store.jobs.endDeadOnes()
-      return {
-        purged: await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs))),
-        rotated: await rotateDue(ports, store, nowMs),
-        renewed: await renewDue(ports, store, nowMs),
-        told: await tellDue(ports, store, nowMs),
-      }
+      const purged = await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs)))
+      const rotated = await rotateDue(ports, store, nowMs)
+      await settleDue(ports, store, nowMs)
+      const renewed = await renewDue(ports, store, nowMs)
+      return { purged, rotated, renewed, told: await tellDue(ports, store, nowMs) }
     },
+    certificateAuthority: () => readAuthorityPem(store, ports.clock.nowMs()),
     policiesChanged: async (tx, vault) => {
       const nowMs = ports.clock.nowMs()
       await ports.events.record(tx, policiesEvent(vault, nowMs))
@@ -192,6 +198,7 @@ class VaultService implements Service<VaultCall> {
     ...keyOperations,
     ...rotationOperations,
     ...keyUseOperations,
+    ...releaseOperations,
     ...certificateOperations,
     ...pendingOperations,
     ...authorityOperations,

@@ -81,10 +81,16 @@ test.each(['/secrets/x', '/certificates/x/create', '/deletedsecrets'])(
   },
 )
 
-test.each(['RSA', 'EC', 'oct'])('a software key of type %s is refused', async (kty) => {
+test.each(['RSA', 'EC', 'oct'])('who asks for %s gets the HSM type of it', async (kty) => {
+  const { ask } = await start()
+  const { body } = await ask('POST', '/keys/k/create', { body: { kty } })
+  expect(body.key.kty).toBe(`${kty}-HSM`)
+})
+
+test.each(['', undefined, 'AES', 'oct-HSM-HSM'])('the key type %j is refused', async (kty) => {
   const { ask } = await start()
   const answer = await ask('POST', '/keys/k/create', { body: { kty } })
-  expect(answer).toMatchObject({ status: 400, body: { error: { code: 'NotSupported' } } })
+  expect(answer).toMatchObject({ status: 400, body: { error: { code: 'BadParameter' } } })
 })
 
 test.each([
@@ -99,15 +105,15 @@ test.each([
   expect(body.key).toMatchObject({ kty, ...shown })
 })
 
-test('an import makes an HSM key of the type asked for, and no other', async () => {
+test('an import makes an HSM key, whether it says so or not', async () => {
   const { ask } = await start()
   const k = Buffer.alloc(32, 7).toString('base64url')
   const asHsm = await ask('PUT', '/keys/k', { body: { key: { kty: 'oct-HSM', k } } })
   expect(asHsm.body.key).toMatchObject({ kty: 'oct-HSM' })
   const flagged = await ask('PUT', '/keys/k', { body: { Hsm: true, key: { kty: 'oct', k } } })
   expect(flagged.body.key).toMatchObject({ kty: 'oct-HSM' })
-  const software = await ask('PUT', '/keys/k', { body: { key: { kty: 'oct', k } } })
-  expect(software).toMatchObject({ status: 400, body: { error: { code: 'NotSupported' } } })
+  const plain = await ask('PUT', '/keys/k', { body: { key: { kty: 'oct', k } } })
+  expect(plain.body.key).toMatchObject({ kty: 'oct-HSM' })
 })
 
 test('a managed HSM publishes no events', async () => {
@@ -180,4 +186,18 @@ test('an unknown managed HSM is a JSON error', async () => {
   const { ask } = await start()
   const answer = await ask('GET', '/keys', { host: 'nobody.managedhsm.azure.net' })
   expect(answer).toMatchObject({ status: 404, body: { error: { code: 'VaultNotFound' } } })
+})
+
+test('a managed HSM makes keys that may be released', async () => {
+  const { ask } = await start()
+  const allOf = [{ claim: 'sdk-test', equals: 'true' }]
+  const anyOf = [{ authority: 'https://sharedeus.eus.attest.azure.net', allOf }]
+  const policy = JSON.stringify({ version: '1.0.0', anyOf })
+  const body = {
+    kty: 'RSA-HSM',
+    attributes: { exportable: true },
+    release_policy: { data: Buffer.from(policy).toString('base64url') },
+  }
+  const made = await ask('POST', '/keys/k/create', { body, version: '7.5' })
+  expect(made).toMatchObject({ status: 200, body: { attributes: { exportable: true } } })
 })

@@ -1,5 +1,6 @@
 import { keyUseOperations } from '../keys/crypto-operations.ts'
 import { keyOperations } from '../keys/operations.ts'
+import { releaseOperations } from '../keys/release.ts'
 import { rotationOperations } from '../keys/rotation.ts'
 import { fromVaultOperation, type HsmOperation } from './operation.ts'
 
@@ -40,6 +41,7 @@ export const hsmKeyOperations: readonly HsmOperation[] = [
   ...keyOperations,
   ...rotationOperations,
   ...keyUseOperations,
+  ...releaseOperations,
 ].map((one) => {
   const dataAction = DATA_ACTIONS[one.name]
   if (dataAction === undefined) throw new Error(`${one.name} has no data action of managed HSMs.`)

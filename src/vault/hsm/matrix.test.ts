@@ -49,6 +49,8 @@ unwrapKey keys/unwrap/action
 sign keys/sign/action
 verify keys/verify/action
 GetRandomBytes rng/action
+release keys/release/action
+GetKeyAttestation keys/read/action
 RoleDefinitions_List roleDefinitions/read/action
 RoleDefinitions_Get roleDefinitions/read/action
 RoleDefinitions_CreateOrUpdate roleDefinitions/write/action

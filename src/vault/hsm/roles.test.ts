@@ -214,3 +214,11 @@ test('what is done is in the audit log, and so is what is refused', async () => 
   ])
   expect(audit[0]).toMatchObject({ resourceId: HSM.id.toUpperCase(), isRbacAuthorized: true })
 })
+
+test('a role given in one process is seen by another', async () => {
+  const one = await start()
+  const other = await start({ folder: one.folder })
+  expect((await other.ask('GET', '/keys', asOther)).status).toBe(403)
+  await one.assign('/keys')
+  expect((await other.ask('GET', '/keys', asOther)).status).toBe(200)
+})
