@@ -2,6 +2,7 @@ import type { Principal } from '../http/principal.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
+import type { HsmJobs } from './hsm/jobs.ts'
 import type { AttestationKeys } from './keys/attestation-keys.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
@@ -14,6 +15,8 @@ export interface VaultStore {
   readonly sealer: Sealer
   readonly cache: LatestCache
   readonly events: EventSink
+  /** Long work of managed HSMs. */
+  readonly jobs: HsmJobs
   /** Undefined: no limits. */
   readonly throttle: Throttle | undefined
   /** Undefined: no key is released. */

@@ -22,6 +22,7 @@ import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
 import { policiesEvent } from './events.ts'
 import type { VaultFaultCode } from './faults.ts'
+import { HsmJobs } from './hsm/jobs.ts'
 import type { HsmCall } from './hsm/operation.ts'
 import { HsmService } from './hsm/service.ts'
 import { eraseState, findActivation, HsmStates } from './hsm/state.ts'
@@ -117,6 +118,7 @@ export function openVault(ports: VaultPorts): Vault {
     db: ports.db as Database<ObjectTables>,
     sealer: ports.sealer,
     cache: new LatestCache(ports.cacheBytes ?? CACHE_BYTES),
+    jobs: new HsmJobs(ports.db as Database<ObjectTables>, ports.clock),
     events: ports.events,
     throttle: ports.limits && new Throttle(ports.limits),
     release: ports.release && {
@@ -131,6 +133,7 @@ export function openVault(ports: VaultPorts): Vault {
     askForManager: createManagerKeys(ports, store, states),
     isHsmActivated: async (dataId) => (await findActivation(store.db, dataId)) !== undefined,
     sweep: async (nowMs) => {
+      await store.jobs.endDeadOnes()
       const purged = await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs)))
       const rotated = await rotateDue(ports, store, nowMs)
       await settleDue(ports, store, nowMs)
