@@ -7,9 +7,11 @@ import { type Monitor, monitorMigrations, openMonitor } from '../monitor/index.t
 import { openBlobs } from '../storage/blobs.ts'
 import { type Database, openSqlite } from '../storage/database.ts'
 import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
-import { loadRootKey } from '../storage/root-key.ts'
+import type { RootKeySecrets } from '../storage/root-key.ts'
+import { RootKeyring } from '../storage/root-key-ring.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
 import { openVault, type Vault, vaultMigrations } from '../vault/index.ts'
+import { processSecrets } from './secrets.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
 
 /** Every service, connected; nothing listens yet. */
@@ -23,6 +25,13 @@ export interface Estate {
   /** Opened when it is first asked for: the largest room, and vaults do not need it. */
   devops(): Promise<OpenDevops>
   close(): Promise<void>
+}
+
+/** How a data directory is opened. */
+export interface OpenOptions {
+  readonly writesPerCommit?: number | undefined
+  /** Absent: a passphrase comes from where the environment says. */
+  readonly secrets?: RootKeySecrets | undefined
 }
 
 /** All steps of all rooms, in the order in which they were released. */
@@ -50,9 +59,9 @@ export const PROJECT = 'default'
 export async function openEstate(
   dataDirectory: string,
   clock: Clock,
-  options: { readonly writesPerCommit?: number | undefined },
+  options: OpenOptions,
 ): Promise<Estate> {
-  const { db, sealer } = await openData(dataDirectory, clock, options.writesPerCommit)
+  const { db, sealer } = await openData(dataDirectory, clock, options)
   try {
     const ids = await readEstateIds(db)
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
@@ -104,17 +113,18 @@ export async function openEstate(
 async function openData(
   dataDirectory: string,
   clock: Clock,
-  writesPerCommit: number | undefined,
+  { writesPerCommit, secrets = processSecrets(process.env) }: OpenOptions,
 ): Promise<{ db: Database<unknown>; sealer: Sealer }> {
-  const rootKey = loadRootKey(dataDirectory)
+  const rootKeys = await RootKeyring.open({ dataDirectory, secrets })
   const db = openSqlite<unknown>(
     path.join(dataDirectory, 'sluice.db'),
     writesPerCommit === undefined ? {} : { writesPerCommit },
   )
   try {
-    const sealer = new Sealer(db, rootKey, () => clock.nowMs())
+    const sealer = new Sealer(db, rootKeys, () => clock.nowMs())
     // A wrong key must be found before anything is changed.
-    if (hasTable(db, 'data_key')) await sealer.check()
+    if (hasTable(db, 'data_key')) await sealer.prove()
+    await rootKeys.settle(clock.nowMs())
     await migrate(db, migrations, clock.nowMs())
     await sealer.check()
     return { db, sealer }
