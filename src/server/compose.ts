@@ -8,6 +8,7 @@ import { openBlobs } from '../storage/blobs.ts'
 import { type Database, openSqlite } from '../storage/database.ts'
 import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
 import type { RootKeySecrets } from '../storage/root-key.ts'
+import { finishChange } from '../storage/root-key-change.ts'
 import { RootKeyring } from '../storage/root-key-ring.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
 import { openVault, type Vault, vaultMigrations } from '../vault/index.ts'
@@ -99,8 +100,10 @@ export async function openEstate(
       })
       return opened
     }
+    const unfollow = sealer.follow()
     const close = async () => {
       await monitor.close()
+      await unfollow()
       await db.close()
     }
     return { db, ids, identity, arm, vault, monitor, devops, close }
@@ -110,11 +113,16 @@ export async function openEstate(
   }
 }
 
-async function openData(
+/**
+ * Opens the database and the keys of a data directory, without the rooms.
+ *
+ * @throws as `openEstate`
+ */
+export async function openData(
   dataDirectory: string,
   clock: Clock,
   { writesPerCommit, secrets = processSecrets(process.env) }: OpenOptions,
-): Promise<{ db: Database<unknown>; sealer: Sealer }> {
+): Promise<{ db: Database<unknown>; sealer: Sealer; rootKeys: RootKeyring }> {
   const rootKeys = await RootKeyring.open({ dataDirectory, secrets })
   const db = openSqlite<unknown>(
     path.join(dataDirectory, 'sluice.db'),
@@ -127,7 +135,8 @@ async function openData(
     await rootKeys.settle(clock.nowMs())
     await migrate(db, migrations, clock.nowMs())
     await sealer.check()
-    return { db, sealer }
+    await finishChange({ dataDirectory, db, ring: rootKeys })
+    return { db, sealer, rootKeys }
   } catch (error) {
     await db.close()
     throw error

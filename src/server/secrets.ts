@@ -32,8 +32,8 @@ const BACKUP: Names = {
   value: 'SLUICE_BACKUP_PASSPHRASE',
 }
 
-/** Asks a person; with `twice` the answer is asked again and compared. */
-export type AskSecret = (question: string, twice: boolean) => Promise<Sealed>
+/** Asks a person, undefined when nobody is there; with `twice` the answer is asked again. */
+export type AskSecret = (question: string, twice: boolean) => Promise<Sealed | undefined>
 
 /** The passphrases that a command or a server may need. */
 export interface ProcessSecrets extends RootKeySecrets {
@@ -119,13 +119,14 @@ function toPassphrase(content: string, from: string): Sealed {
   )
 }
 
-function askOrRefuse(
+async function askOrRefuse(
   ask: AskSecret | undefined,
   names: Names,
   question: string,
   twice: boolean,
 ): Promise<Sealed> {
-  if (ask) return ask(question, twice)
+  const answer = await ask?.(question, twice)
+  if (answer) return answer
   throw new Fault(
     'PassphraseMissing',
     `A passphrase is needed and nobody can be asked. Put it into a file (chmod 600) and name it in ${names.file}, or give an open descriptor in ${names.descriptor}. Nothing was changed.`,

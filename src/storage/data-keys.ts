@@ -14,8 +14,23 @@ export interface DataKeyRow {
   retired_at_ms: number | null
 }
 
+/** A running process that may be handed the root key that follows. */
+export interface HolderRow {
+  id: string
+  /** The root key that it holds, and by which the proof is made. */
+  root_key_id: string
+  /** X25519, DER; its other half is in the process's memory only. */
+  public_key: Uint8Array
+  /** The public key, wrapped by the root key. */
+  proof: Uint8Array
+  registered_at_ms: number
+  /** The next root key, sealed for this process alone. */
+  offer: Uint8Array | null
+}
+
 export interface SealingTables {
   data_key: DataKeyRow
+  root_key_holder: HolderRow
 }
 
 /** The scope whose data key proves the root key. */
@@ -31,6 +46,12 @@ export const keysOfScope: Statement<{ readonly scope: string }, DataKeyRow> = {
 export const newKeysSince: Statement<{ readonly since: number }, DataKeyRow> = {
   sql: 'select * from data_key where active_from_ms > 0 and active_from_ms > ?',
   bind: ({ since }) => [since],
+}
+
+/** The row of this process. */
+export const holderOfId: Statement<{ readonly id: string }, HolderRow> = {
+  sql: 'select * from root_key_holder where id = ?',
+  bind: ({ id }) => [id],
 }
 
 /** Whoever wraps a data key takes turns with whoever changes the root key: both touch this row. */
@@ -75,6 +96,15 @@ export const sealingMigrations: readonly Migration[] = [
         .createIndex('data_key_active')
         .on('data_key')
         .column('active_from_ms')
+        .execute()
+      await query.schema
+        .createTable('root_key_holder')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('root_key_id', 'text', (column) => column.notNull())
+        .addColumn('public_key', 'blob', (column) => column.notNull())
+        .addColumn('proof', 'blob', (column) => column.notNull())
+        .addColumn('registered_at_ms', 'integer', (column) => column.notNull())
+        .addColumn('offer', 'blob')
         .execute()
     },
   },

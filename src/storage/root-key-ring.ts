@@ -32,6 +32,8 @@ export interface RootKeys {
   readonly first: RootKey
   /** The key of this id, looked for anew, or undefined when it does not open here. */
   find(id: string): Promise<RootKey | undefined>
+  /** The kind of the key of this id; undefined when nothing is known of it. */
+  providerOf(id: string): RootKeyProvider | undefined
 }
 
 /**
@@ -90,6 +92,10 @@ export class RootKeyring implements RootKeys {
     const record = readRecords(this.#place.dataDirectory).find((found) => found.id === id)
     if (!record) return undefined
     return (await sourceOf(this.#sources, record.provider)).open(this.#place, record)
+  }
+
+  providerOf(id: string): RootKeyProvider | undefined {
+    return this.records().find((record) => record.id === id)?.provider
   }
 
   /** Writes `root-key.json` for a directory that had none; call it when the key has proved to fit. */

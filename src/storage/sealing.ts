@@ -22,6 +22,7 @@ import {
 } from './data-keys.ts'
 import type { Database } from './database.ts'
 import { localRootKey, type RootKey } from './root-key.ts'
+import { RootKeyHolder } from './root-key-handover.ts'
 import type { RootKeys } from './root-key-ring.ts'
 
 export { sealingMigrations } from './data-keys.ts'
@@ -43,6 +44,10 @@ interface OpenScope {
   readonly keys: { readonly key: SealingKey; readonly activeFromMs: number }[]
 }
 
+/** How often a process looks whether keys have changed. */
+const FOLLOW_MS = 1_000
+/** A new data key seals nothing before all processes had time to load it. */
+export const ACTIVE_AFTER_MS = 5_000
 /** A key made by a process whose clock is behind is still seen as new. */
 const CLOCK_SKEW_MS = 86_400_000
 
@@ -61,7 +66,9 @@ export class Sealer {
   readonly #scopes = new Map<string, Promise<OpenScope>>()
   /** The root key that wraps now, when it is not the first one any more. */
   #changedRoot: RootKey | undefined
+  readonly #formerRoots = new Map<string, RootKey>()
   #mark: number
+  readonly #holder: RootKeyHolder
 
   /** A bare key stands for a directory whose root key never changes. */
   constructor(db: Database<unknown>, rootKeys: RootKeys | KeyObject, nowMs: () => number) {
@@ -70,6 +77,7 @@ export class Sealer {
     this.#nowMs = nowMs
     this.#startedAtMs = nowMs()
     this.#mark = db.changeMark()
+    this.#holder = new RootKeyHolder(this.#db)
   }
 
   /** The sealer of a scope; its data key is made on first use and is durable before it is used. */
@@ -122,12 +130,38 @@ export class Sealer {
   async refresh(): Promise<void> {
     const mark = this.#db.changeMark()
     if (mark === this.#mark) return
+    const [check] = await this.#db.all(keysOfScope, { scope: CHECK_SCOPE })
+    if (check?.root_key_id) await this.#rootOf(check.root_key_id)
     const rows = await this.#db.all(newKeysSince, { since: this.#startedAtMs - CLOCK_SKEW_MS })
     for (const row of rows) {
       const opened = await this.#scopes.get(row.scope)
       if (opened) await this.#add(opened, row)
     }
     this.#mark = mark
+  }
+
+  /**
+   * Follows what other processes change, for as long as this one serves: new data keys, and a new root
+   * key, which is handed over in memory. The function that it gives ends that.
+   */
+  follow(): () => Promise<void> {
+    let isStopped = false
+    let last: Promise<void> = Promise.resolve()
+    const look = async () => {
+      await this.refresh()
+      if (!isStopped) await this.#holder.register(this.#root, this.#nowMs())
+    }
+    // A try that fails is made again; what is missing then is said by whoever needs it.
+    const timer = setInterval(() => {
+      last = last.then(look).catch(() => undefined)
+    }, FOLLOW_MS)
+    timer.unref()
+    return async () => {
+      isStopped = true
+      clearInterval(timer)
+      await last
+      await this.#holder.withdraw()
+    }
   }
 
   async #openScope(scope: string): Promise<OpenScope> {
@@ -163,7 +197,7 @@ export class Sealer {
   /** Another process may have made one meanwhile; then there is one already. */
   async #makeKey(scope: string): Promise<readonly DataKeyRow[]> {
     for (;;) {
-      const root = this.#changedRoot ?? this.#rootKeys.first
+      const root = this.#root
       const row = await newDataKey({ scope, root, nowMs: this.#nowMs(), activeFromMs: 0 })
       const answer = await this.#db.write(async ({ all, run, query }) => {
         await run(lockRootKey, undefined)
@@ -193,7 +227,7 @@ export class Sealer {
   }
 
   async #unwrap(row: DataKeyRow): Promise<KeyObject> {
-    const root = row.root_key_id ? await this.#rootOf(row.root_key_id) : this.#rootKeys.first
+    const root = row.root_key_id ? await this.#rootOf(row.root_key_id) : this.#root
     try {
       return createSecretKey(await root.unwrap(dataKeyPlace(row.scope, row.id), row.wrapped))
     } catch {
@@ -201,12 +235,21 @@ export class Sealer {
     }
   }
 
+  /** The root key that this process wraps with. */
+  get #root(): RootKey {
+    return this.#changedRoot ?? this.#rootKeys.first
+  }
+
   /** The root key of this id; when it is a new one, it wraps from now on. */
   async #rootOf(id: string): Promise<RootKey> {
-    for (const known of [this.#changedRoot, this.#rootKeys.first])
-      if (known?.id === id) return known
-    const found = await this.#rootKeys.find(id)
+    if (this.#root.id === id) return this.#root
+    // A row that was read before a change names the key of before.
+    const former = this.#formerRoots.get(id)
+    if (former) return former
+    const taken = await this.#holder.take(id, this.#root, this.#rootKeys.providerOf(id))
+    const found = taken ?? (await this.#rootKeys.find(id))
     if (!found) throw rootKeyWrong()
+    this.#formerRoots.set(this.#root.id, this.#root)
     this.#changedRoot = found
     return found
   }
@@ -242,5 +285,5 @@ export function rootKeyWrong(): Fault<'RootKeyWrong'> {
 
 function onlyKey(key: KeyObject): RootKeys {
   const first = localRootKey('file', '00000000-0000-0000-0000-000000000000', key)
-  return { first, find: async () => undefined }
+  return { first, find: async () => undefined, providerOf: () => 'file' }
 }
