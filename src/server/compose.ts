@@ -1,8 +1,18 @@
 import path from 'node:path'
 import { type Arm, armMigrations, openArm } from '../arm/index.ts'
 import type { Clock } from '../base/clock.ts'
-import { devopsMigrations, type OpenDevops, openDevops } from '../devops/index.ts'
-import { type Identity, identityMigrations, openIdentity } from '../identity/index.ts'
+import {
+  devopsMigrations,
+  loadDevopsSealedColumns,
+  type OpenDevops,
+  openDevops,
+} from '../devops/index.ts'
+import {
+  type Identity,
+  identityMigrations,
+  identitySealedColumns,
+  openIdentity,
+} from '../identity/index.ts'
 import { type Monitor, monitorMigrations, openMonitor } from '../monitor/index.ts'
 import { openBlobs } from '../storage/blobs.ts'
 import { type Database, openSqlite } from '../storage/database.ts'
@@ -10,8 +20,9 @@ import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
 import type { RootKeySecrets } from '../storage/root-key.ts'
 import { finishChange } from '../storage/root-key-change.ts'
 import { RootKeyring } from '../storage/root-key-ring.ts'
+import type { SealedColumn } from '../storage/sealed-columns.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
-import { openVault, type Vault, vaultMigrations } from '../vault/index.ts'
+import { openVault, type Vault, vaultMigrations, vaultSealedColumns } from '../vault/index.ts'
 import { processSecrets } from './secrets.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
 
@@ -111,6 +122,11 @@ export async function openEstate(
     await db.close()
     throw error
   }
+}
+
+/** Every column of every room whose values are sealed: a new data key has to reach them all. */
+export async function loadSealedColumns(): Promise<readonly SealedColumn[]> {
+  return [...identitySealedColumns, ...vaultSealedColumns, ...(await loadDevopsSealedColumns())]
 }
 
 /**

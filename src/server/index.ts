@@ -10,6 +10,7 @@ export {
   initDataDirectory,
   type RootKeyView,
   rootKeyProviders,
+  rotateDataKeys,
   rotateRootKey,
   showRootKey,
   toProvider,

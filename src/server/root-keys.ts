@@ -1,9 +1,10 @@
 import { systemClock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { changeDataKeys, type DataKeysChanged } from '../storage/data-key-change.ts'
 import type { RootKeyProvider, RootKeyRecord } from '../storage/root-key.ts'
-import { changeRootKey } from '../storage/root-key-change.ts'
+import { awaitTaken, changeRootKey } from '../storage/root-key-change.ts'
 import { createRootKey, readRecords, rootKeySources } from '../storage/root-key-ring.ts'
-import { openData } from './compose.ts'
+import { loadSealedColumns, openData, openEstate } from './compose.ts'
 import { ensureDataDirectory, isNewDirectory } from './data-directory.ts'
 import type { ProcessSecrets } from './secrets.ts'
 
@@ -70,9 +71,53 @@ export async function rotateRootKey(
   try {
     const change = { dataDirectory, db, ring: rootKeys, nowMs: systemClock.nowMs() }
     const { record, dataKeys } = await changeRootKey(change, provider ?? rootKeys.first.provider)
+    await awaitTaken(db, record.id)
     return { ...toView(record), dataKeys }
   } finally {
     await db.close()
+  }
+}
+
+/**
+ * Gives every scope, or the one of a vault, a new data key and seals what is stored with it, also while
+ * servers run.
+ *
+ * @throws Fault `VaultUnknown`
+ */
+export async function rotateDataKeys(
+  dataDirectory: string,
+  vaultName: string | undefined,
+  secrets: ProcessSecrets,
+): Promise<DataKeysChanged> {
+  refuseNew(dataDirectory)
+  const scope = vaultName && (await findVaultScope(dataDirectory, vaultName, secrets))
+  const { db, sealer } = await openData(dataDirectory, systemClock, { secrets })
+  try {
+    return await changeDataKeys({
+      dataDirectory,
+      db,
+      sealer,
+      columns: await loadSealedColumns(),
+      nowMs: systemClock.nowMs,
+      ...(scope ? { scope } : {}),
+    })
+  } finally {
+    await db.close()
+  }
+}
+
+async function findVaultScope(
+  dataDirectory: string,
+  vaultName: string,
+  secrets: ProcessSecrets,
+): Promise<string> {
+  const estate = await openEstate(dataDirectory, systemClock, { secrets })
+  try {
+    const vault = estate.arm.findActiveVault(vaultName)
+    if (vault) return `vault:${vault.dataId}`
+    throw new Fault('VaultUnknown', `There is no vault named ${vaultName}.`)
+  } finally {
+    await estate.close()
   }
 }
 

@@ -22,10 +22,13 @@ const MOST_COST = 2 ** 20
 const MOST_BLOCK_SIZE = 8
 const MOST_PARALLELIZATION = 4
 
-/** The parameters of a new passphrase: N 2^17, r 8, p 1, a salt of its own. */
-export function newScryptParameters(): ScryptParameters {
+/** N of a new passphrase. */
+export const SCRYPT_COST = 2 ** 17
+
+/** The parameters of a new passphrase: r 8, p 1, a salt of its own. */
+export function newScryptParameters(cost = SCRYPT_COST): ScryptParameters {
   return {
-    cost: 2 ** 17,
+    cost,
     blockSize: 8,
     parallelization: 1,
     salt: randomBytes(16).toString('base64'),

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { Fault } from '../base/fault.ts'
 import {
   CHECK_SCOPE,
@@ -84,6 +85,23 @@ export async function finishChange(
   }
 }
 
+/**
+ * Waits until the running processes have taken the new root key over, 3 s at most: one that was killed
+ * has left its row.
+ */
+export async function awaitTaken(database: Database<unknown>, rootKeyId: string): Promise<void> {
+  const db = database as Database<SealingTables>
+  for (let tries = 30; tries > 0; tries -= 1) {
+    const waiting = await db.query
+      .selectFrom('root_key_holder')
+      .select('id')
+      .where('root_key_id', '<>', rootKeyId)
+      .execute()
+    if (waiting.length === 0) return
+    await setTimeout(100)
+  }
+}
+
 function lock(dataDirectory: string): () => void {
   return lockFile(path.join(dataDirectory, 'root-key.lock'), 'changes the root key')
 }
@@ -117,6 +135,8 @@ async function switchOver(
         .where('id', '=', id)
         .execute()
     }
+    // Those who have not taken the last one can be given nothing.
+    await tx.query.deleteFrom('root_key_holder').where('root_key_id', '<>', old.id).execute()
     await offerRootKey(tx, old, next)
     return rows.length
   })

@@ -23,7 +23,7 @@ export type RootKeySources = Readonly<
 /** The kinds that need nothing but this room. */
 export const rootKeySources: RootKeySources = {
   file: async () => fileSource,
-  passphrase: async () => (await import('./root-key-passphrase.ts')).passphraseSource,
+  passphrase: async () => (await import('./root-key-passphrase.ts')).passphraseSource(),
 }
 
 /** What the sealer asks of the keys of a directory. */

@@ -20,7 +20,7 @@ import {
   newKeysSince,
   type SealingTables,
 } from './data-keys.ts'
-import type { Database } from './database.ts'
+import type { Database, Transaction } from './database.ts'
 import { localRootKey, type RootKey } from './root-key.ts'
 import { RootKeyHolder } from './root-key-handover.ts'
 import type { RootKeys } from './root-key-ring.ts'
@@ -196,17 +196,43 @@ export class Sealer {
 
   /** Another process may have made one meanwhile; then there is one already. */
   async #makeKey(scope: string): Promise<readonly DataKeyRow[]> {
+    return this.#storeKey(scope, 0, async ({ all }) => {
+      const found = await all(keysOfScope, { scope })
+      return found.length > 0 ? found : undefined
+    })
+  }
+
+  /**
+   * Gives a scope another data key, which seals from a time on (ms); give every process
+   * `ACTIVE_AFTER_MS` to load it. Its id.
+   */
+  async addKey(scope: string, activeFromMs: number): Promise<string> {
+    await this.scope(scope)
+    const opened = await this.#scopes.get(scope)
+    const rows = await this.#storeKey(scope, activeFromMs, async () => undefined)
+    for (const row of rows) if (opened) await this.#add(opened, row)
+    const id = rows.find((row) => row.active_from_ms === activeFromMs)?.id
+    if (!id) throw new Error('A data key is missing after it was made.')
+    return id
+  }
+
+  /** Stores a new key unless `instead` gives the answer; gives all keys of the scope. */
+  async #storeKey(
+    scope: string,
+    activeFromMs: number,
+    instead: (tx: Transaction<SealingTables>) => Promise<readonly DataKeyRow[] | undefined>,
+  ): Promise<readonly DataKeyRow[]> {
     for (;;) {
       const root = this.#root
-      const row = await newDataKey({ scope, root, nowMs: this.#nowMs(), activeFromMs: 0 })
-      const answer = await this.#db.write(async ({ all, run, query }) => {
-        await run(lockRootKey, undefined)
-        const found = await all(keysOfScope, { scope })
-        if (found.length > 0) return found
-        const [check] = await all(keysOfScope, { scope: CHECK_SCOPE })
+      const row = await newDataKey({ scope, root, nowMs: this.#nowMs(), activeFromMs })
+      const answer = await this.#db.write(async (tx) => {
+        await tx.run(lockRootKey, undefined)
+        const found = await instead(tx)
+        if (found) return found
+        const [check] = await tx.all(keysOfScope, { scope: CHECK_SCOPE })
         if (check?.root_key_id && check.root_key_id !== root.id) return check.root_key_id
-        await query.insertInto('data_key').values(row).execute()
-        return all(keysOfScope, { scope })
+        await tx.query.insertInto('data_key').values(row).execute()
+        return tx.all(keysOfScope, { scope })
       })
       if (typeof answer !== 'string') return answer
       await this.#rootOf(answer)

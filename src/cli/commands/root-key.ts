@@ -39,4 +39,16 @@ export const rootKeyCommands = [
       examples: ['sluice root-key rotate', 'sluice root-key rotate --to passphrase'],
     },
   ),
+  command(
+    'root-key rotate-data-keys [--vault-name <vault>]',
+    'Make new data keys and seal what is stored with them; servers go on meanwhile.',
+    async ({ vaultName }, { common, terminal }) => {
+      const { rotateDataKeys } = await import('../../server/index.ts')
+      return rotateDataKeys(common.data, vaultName, await secretsOf(terminal))
+    },
+    {
+      help: { 'vault-name': 'Only the data key of this vault (default: all).' },
+      examples: ['sluice root-key rotate-data-keys --vault-name kv-demo'],
+    },
+  ),
 ]
