@@ -6,7 +6,7 @@ import { loadRootKey } from '../storage/root-key-file.ts'
 import { storedValues } from '../storage/sealed-columns.ts'
 import { Sealer } from '../storage/sealing.ts'
 import { vaultSealedColumns } from './sealed-columns.ts'
-import { startVault, type TestVault, VAULT } from './testing/test-vault.ts'
+import { startVault, type TestVault, tokenOf, VAULT } from './testing/test-vault.ts'
 
 const policy = (issuer: string) => ({
   policy: {
@@ -84,7 +84,8 @@ test('values get a new data key while a vault serves, and the old one goes a day
   const again = await changeDataKeys({ ...change, scope })
   expect(again).toMatchObject({ values: 9, damaged: 0, retired: 1, dropped: 1 })
   expect(await keys()).toHaveLength(2)
-  expect((await ask('GET', '/secrets/later')).body.value).toBe('three')
+  const token = tokenOf({ exp: clock.nowMs() / 1000 + 60 })
+  expect((await ask('GET', '/secrets/later', { token })).body.value).toBe('three')
   await db.close()
   await vault.close()
 })
