@@ -4,6 +4,9 @@
  * and speak for it; front.ts answers on localhost; settings.ts says how a server is started;
  * root-keys.ts works on a data directory's keys, with a server beside it or without.
  */
+
+export { type BackupView, createBackup } from './backup/create.ts'
+export { restoreBackup, verifyBackup } from './backup/restore.ts'
 export { type CoveredService, listOperations } from './coverage.ts'
 export type { FolderRun, QueuedRun, RunEvent, RunRecord } from './local.ts'
 export {
