@@ -242,6 +242,8 @@ test('a backup made while writing restores elsewhere with its passphrase alone',
 
 test('a wrong passphrase is one clear error, and nothing of the directory is touched', async () => {
   await say(['down'])
+  // The process ends a little after its word.
+  await expect.poll(() => globSync('*-wal', { cwd: estate.data }), { timeout: 10_000 }).toEqual([])
   const state = () =>
     globSync('**', { cwd: estate.data }).map((name) => {
       const { mtimeMs, size, mode } = statSync(path.join(estate.data, name))
