@@ -29,10 +29,12 @@ export const backupCommands = [
     'backup restore --file|-f <file> [--root-key <provider>]',
     'Make a new data directory from a backup, with a root key of its own.',
     async ({ file, rootKey }, { common, terminal }) => {
-      const { restoreBackup, toProvider } = await import('../../server/index.ts')
-      const provider = toProvider(rootKey ?? 'file')
+      const { restoreBackup } = await import('../../server/index.ts')
       const secrets = await secretsOf(terminal)
-      return restoreBackup(path.resolve(file), common.data, { secrets, provider })
+      return restoreBackup(path.resolve(file), common.data, {
+        secrets,
+        rootKey: rootKey ?? 'file',
+      })
     },
     {
       help: {

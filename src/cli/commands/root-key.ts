@@ -6,9 +6,8 @@ export const rootKeyCommands = [
     'init [--root-key <provider>]',
     'Make a new data directory and choose what its data is sealed with.',
     async ({ rootKey }, { common, terminal }) => {
-      const { initDataDirectory, toProvider } = await import('../../server/index.ts')
-      const provider = toProvider(rootKey ?? 'file')
-      return initDataDirectory(common.data, provider, await secretsOf(terminal))
+      const { initDataDirectory } = await import('../../server/index.ts')
+      return initDataDirectory(common.data, rootKey ?? 'file', await secretsOf(terminal))
     },
     {
       help: {
@@ -30,9 +29,8 @@ export const rootKeyCommands = [
     'root-key rotate [--to <provider>]',
     'Put a new root key in the place of the old one; servers go on meanwhile.',
     async ({ to }, { common, terminal }) => {
-      const { rotateRootKey, toProvider } = await import('../../server/index.ts')
-      const provider = to === undefined ? undefined : toProvider(to)
-      return rotateRootKey(common.data, provider, await secretsOf(terminal))
+      const { rotateRootKey } = await import('../../server/index.ts')
+      return rotateRootKey(common.data, to, await secretsOf(terminal))
     },
     {
       help: { to: 'The kind of the new root key (default: as it is).' },
