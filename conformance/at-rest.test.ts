@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { globSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -246,8 +246,10 @@ test('a wrong passphrase is one clear error, and nothing of the directory is tou
   await expect.poll(() => globSync('*-wal', { cwd: estate.data }), { timeout: 10_000 }).toEqual([])
   const state = () =>
     globSync('**', { cwd: estate.data }).map((name) => {
-      const { mtimeMs, size, mode } = statSync(path.join(estate.data, name))
-      return { name, mtimeMs, size, mode }
+      const file = path.join(estate.data, name)
+      const { mtimeMs, mode } = statSync(file)
+      const bytes = statSync(file).isFile() ? readFileSync(file) : Buffer.alloc(0)
+      return { name, mtimeMs, mode, hash: createHash('sha256').update(bytes).digest('hex') }
     })
   const before = state()
   const wrong = passphraseFile()
