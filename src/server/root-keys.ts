@@ -16,13 +16,15 @@ export interface RootKeyView {
   readonly created: string
 }
 
+/** The kinds of root key a directory may have. */
+const rootKeyProviders: readonly string[] = Object.keys(rootKeySources)
+
 /** @throws Fault `UsageWrong` for a word that is no kind of root key */
 export function toProvider(word: string): RootKeyProvider {
-  const kinds = Object.keys(rootKeySources)
-  if (kinds.includes(word)) return word as RootKeyProvider
+  if (rootKeyProviders.includes(word)) return word as RootKeyProvider
   throw new Fault(
     'UsageWrong',
-    `'${word}' is no kind of root key. Choose one of ${kinds.join(', ')}.`,
+    `'${word}' is no kind of root key. Choose one of ${rootKeyProviders.join(', ')}.`,
   )
 }
 
@@ -33,10 +35,9 @@ export function toProvider(word: string): RootKeyProvider {
  */
 export async function initDataDirectory(
   dataDirectory: string,
-  kind: string,
+  provider: RootKeyProvider,
   secrets: ProcessSecrets,
 ): Promise<RootKeyView> {
-  const provider = toProvider(kind)
   if (!isNewDirectory(dataDirectory)) {
     throw new Fault(
       'RootKeyChosen',
@@ -62,10 +63,9 @@ export function showRootKey(dataDirectory: string): RootKeyView {
 /** Puts a new root key in the place of the one that counts, also while servers run. */
 export async function rotateRootKey(
   dataDirectory: string,
-  kind: string | undefined,
+  provider: RootKeyProvider | undefined,
   secrets: ProcessSecrets,
 ): Promise<RootKeyView & { readonly dataKeys: number }> {
-  const provider = kind === undefined ? undefined : toProvider(kind)
   refuseNew(dataDirectory)
   const { db, rootKeys } = await openData(dataDirectory, systemClock, { secrets })
   try {

@@ -82,7 +82,7 @@ test.each(['file', 'passphrase'] as const)(
     expect(await verifyBackup(file, secrets())).toEqual(created)
 
     const restored = fresh('restored')
-    const options = { secrets: secrets(), rootKey: provider }
+    const options = { secrets: secrets(), provider }
     expect(await restoreBackup(file, restored, options)).toMatchObject(created)
     const names = readdirSync(restored).sort()
     const key = provider === 'file' ? ['root.key'] : []
@@ -187,7 +187,7 @@ test.each([
   await writeSealedStream(handle, opened, entryOf(name, Buffer.alloc(size, 'x')))
   await handle.close()
   const restored = fresh('restored')
-  const options = { secrets: secrets(), rootKey: 'file' }
+  const options = { secrets: secrets(), provider: 'file' } as const
   expect(await fault(restoreBackup(file, restored, options))).toBe('BackupWrong')
   expect(readdirSync(home).filter((left) => left.startsWith(path.basename(restored)))).toEqual([])
 })
@@ -197,7 +197,7 @@ test('a restore that fails leaves no directory, and one that is not empty is ref
   const cut = fresh('cut.backup')
   writeFileSync(cut, bytes.subarray(0, bytes.length - 1))
   const restored = fresh('restored')
-  const options = { secrets: secrets(), rootKey: 'file' }
+  const options = { secrets: secrets(), provider: 'file' } as const
   expect(await fault(restoreBackup(cut, restored, options))).toBe('BackupWrong')
   expect(readdirSync(home).filter((left) => left.startsWith(path.basename(restored)))).toEqual([])
   mkdirSync(restored)

@@ -4,10 +4,9 @@ import path from 'node:path'
 import { systemClock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { syncFolder } from '../../storage/files.ts'
-import { localRootKey } from '../../storage/root-key.ts'
+import { localRootKey, type RootKeyProvider } from '../../storage/root-key.ts'
 import { createRootKey, RootKeyring } from '../../storage/root-key-ring.ts'
 import { isNewDirectory } from '../data-directory.ts'
-import { toProvider } from '../root-keys.ts'
 import type { ProcessSecrets } from '../secrets.ts'
 import type { BackupView } from './create.ts'
 import { rewrapCopy } from './database-copy.ts'
@@ -36,11 +35,10 @@ export async function verifyBackup(file: string, secrets: ProcessSecrets): Promi
 export async function restoreBackup(
   file: string,
   dataDirectory: string,
-  options: { readonly secrets: ProcessSecrets; readonly rootKey: string },
+  options: { readonly secrets: ProcessSecrets; readonly provider: RootKeyProvider },
 ): Promise<BackupView & { readonly dataDirectory: string }> {
-  const { secrets } = options
-  const provider = toProvider(options.rootKey)
   refuseUsed(dataDirectory)
+  const { secrets, provider } = options
   const part = `${dataDirectory}.${randomBytes(6).toString('hex')}.part`
   try {
     await mkdir(part, { recursive: true, mode: 0o700 })
