@@ -44,6 +44,8 @@ export interface Estate {
   readonly events: Events
   /** Opened when it is first asked for: the largest room, and vaults do not need it. */
   devops(): Promise<OpenDevops>
+  /** Removes data keys that nothing has used for a day. */
+  dropRetiredKeys(): Promise<void>
   close(): Promise<void>
 }
 
@@ -123,12 +125,16 @@ export async function openEstate(
       return opened
     }
     const unfollow = sealer.follow()
+    const dropRetiredKeys = async () => {
+      const { dropRetired } = await import('../storage/data-key-change.ts')
+      await dropRetired({ db, nowMs: () => clock.nowMs(), columns: loadSealedColumns })
+    }
     const close = async () => {
       await monitor.close()
       await unfollow()
       await db.close()
     }
-    return { db, ids, identity, arm, vault, monitor, events, devops, close }
+    return { db, ids, identity, arm, vault, monitor, events, devops, dropRetiredKeys, close }
   } catch (error) {
     await db.close()
     throw error

@@ -140,6 +140,7 @@ function startSweeping(estate: Estate, ending: Ending): void {
     estate.vault.sweep(systemClock.nowMs()).catch(reportBug)
     estate.events.sweep(systemClock.nowMs()).catch(reportBug)
     estate.arm.purgeExpired().catch(reportBug)
+    estate.dropRetiredKeys().catch(reportBug)
   }, SWEEP_MS)
   timer.unref()
   ending.push(() => clearInterval(timer))
