@@ -268,6 +268,7 @@ test('a wrong passphrase is one clear error, and nothing of the directory is tou
 }, 60_000)
 
 test('a person types the passphrase, and it is not shown', async () => {
+  await say(['down'])
   const passphrase = readFileSync(present, 'utf8').trimEnd()
   const shown = await estate.inTerminal(['keyvault', 'list', '--query', 'length(@)'], {
     answers: [passphrase],
@@ -276,7 +277,19 @@ test('a person types the passphrase, and it is not shown', async () => {
   expect(shown.stdout).toContain('Passphrase of the data directory: ')
   expect(shown.stdout).toMatch(/\n\d\s*$/)
   expect(shown.code).toBe(0)
-}, 30_000)
+  // A server in the background is given it over a pipe.
+  const up = ['up', '--port', '0', '--proxy-port', '0', '--detach', '--query', 'state']
+  const started = await estate.inTerminal(up, { answers: [passphrase] })
+  said.push(started)
+  expect(started.stdout).toContain('running')
+  await say(['down'])
+  const wrong = await estate.inTerminal(up, { answers: ['not the passphrase'] })
+  expect(wrong.stdout).toContain('ERROR: The passphrase does not fit')
+  const ended = await estate.inTerminal(['keyvault', 'list'], {
+    interruptAfter: 'Passphrase of the data directory: ',
+  })
+  expect([ended.code, ended.stdout]).toEqual([1, expect.stringContaining('Nothing was changed.')])
+}, 60_000)
 
 test('no passphrase, root key or data key is in a file, an output or an argument list', () => {
   expect(canaries.size).toBeGreaterThan(20)
