@@ -29,6 +29,7 @@ import {
   vaultMigrations,
   vaultSealedColumns,
 } from '../vault/index.ts'
+import { releasePorts } from './release-ports.ts'
 import { processSecrets } from './secrets.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
 import { describeRealism, type Realism, type ServerSettings } from './settings.ts'
@@ -97,6 +98,7 @@ export async function openEstate(
       directory: { findVault: arm.findActiveVault, findVaultOf: arm.findActiveVaultOf },
       authorizer: arm,
       audit: monitor,
+      release: releasePorts(dataDirectory, identity),
       events,
       ...(realism?.throttling && { limits: azureLimits }),
       ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),
