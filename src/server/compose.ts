@@ -89,13 +89,25 @@ export async function openEstate(
     const monitor = openMonitor({ db, clock })
     const events = openEvents(db)
     const { verifier, directory } = identity
-    const arm = await openArm({ db, clock, verifier, directory, delays: delaysOf(realism) })
+    const arm = await openArm({
+      db,
+      clock,
+      verifier,
+      directory,
+      delays: delaysOf(realism),
+      hsmStatus: { isActivated: (dataId) => vault.isHsmActivated(dataId) },
+      askKeys: (asked) => vault.askForManager(asked),
+    })
     const vault = openVault({
       db,
       sealer,
       clock,
       verifier,
-      directory: { findVault: arm.findActiveVault, findVaultOf: arm.findActiveVaultOf },
+      directory: {
+        findVault: arm.findActiveVault,
+        findVaultOf: arm.findActiveVaultOf,
+        findHsm: arm.findActiveHsm,
+      },
       authorizer: arm,
       audit: monitor,
       release: releasePorts(dataDirectory, identity),
@@ -127,20 +139,22 @@ export async function openEstate(
       return opened
     }
     const unfollow = sealer.follow()
-    const dropRetiredKeys = async () => {
-      const { dropRetired } = await import('../storage/data-key-change.ts')
-      await dropRetired({ db, nowMs: () => clock.nowMs(), columns: loadSealedColumns })
-    }
     const close = async () => {
       await monitor.close()
       await unfollow()
       await db.close()
     }
+    const dropRetiredKeys = () => dropKeys(db, clock)
     return { db, ids, identity, arm, vault, monitor, events, devops, dropRetiredKeys, close }
   } catch (error) {
     await db.close()
     throw error
   }
+}
+
+async function dropKeys(db: Database<unknown>, clock: Clock): Promise<void> {
+  const { dropRetired } = await import('../storage/data-key-change.ts')
+  await dropRetired({ db, nowMs: () => clock.nowMs(), columns: loadSealedColumns })
 }
 
 function delaysOf(realism: Realism | undefined): PropagationDelays | undefined {
