@@ -21,5 +21,6 @@ export type {
   VaultEvent,
   VaultResource,
 } from './ports.ts'
+export { vaultSealedColumns } from './sealed-columns.ts'
 export { openVault, type Vault, type VaultPorts } from './service.ts'
 export { azureLimits, type ThrottleLimits } from './throttle.ts'

@@ -1,12 +1,16 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { Writable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'
+import type { Sealed } from '../../base/sealed.ts'
 import type { Realism } from '../../server/index.ts'
 import { toNumber } from '../az-words.ts'
 import { type CommandContext, command } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
 import { findRunningServer, type RunningServer } from '../running-server.ts'
+import { hasPassphrase, secretsOf } from '../secrets.ts'
+import type { Terminal } from '../terminal.ts'
 import { type ContainerWords, hsmWords, listContainers, vaultWords } from './containers.ts'
 
 /** How long `up --detach` waits for the server it started. */
@@ -153,7 +157,7 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
     )
   }
   const realism = await realismOf(options)
-  if (options.detach) return detach(options, common.data)
+  if (options.detach) return detach(options, common.data, terminal)
   const { describeRealism, startServer } = await import('../../server/index.ts')
   const server = await startServer({
     dataDirectory: common.data,
@@ -161,6 +165,7 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
     proxyPort: toNumber(options.proxyPort, '--proxy-port') ?? 8444,
     agents: toNumber(options.agents, '--agents') ?? 2,
     announce: true,
+    secrets: await secretsOf(terminal),
     ...(realism && { realism }),
   })
   // Who reads that it is ready may stop it at once.
@@ -184,7 +189,8 @@ function stopAsked(): Promise<void> {
 }
 
 /** Starts `sluice up` in the background; its words go to `server.log` in the data directory. */
-async function detach(options: UpOptions, data: string): Promise<unknown> {
+async function detach(options: UpOptions, data: string, terminal: Terminal): Promise<unknown> {
+  const passphrase = await passphraseFor(data, terminal)
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const log = path.join(data, 'server.log')
   const output = openSync(log, 'a', 0o600)
@@ -205,8 +211,15 @@ async function detach(options: UpOptions, data: string): Promise<unknown> {
   const child = spawn(
     process.execPath,
     [...process.execArgv, process.argv[1] ?? '', 'up', '--data', data, ...given, ...realistic],
-    { detached: true, stdio: ['ignore', output, output] },
+    passphrase
+      ? {
+          detached: true,
+          stdio: ['ignore', output, output, 'pipe'],
+          env: { ...process.env, SLUICE_PASSPHRASE_FD: '3' },
+        }
+      : { detached: true, stdio: ['ignore', output, output] },
   )
+  if (passphrase) (child.stdio[3] as Writable).on('error', () => undefined).end(passphrase.open())
   let exited: number | undefined
   child.once('exit', (code) => {
     exited = code ?? 1
@@ -222,6 +235,13 @@ async function detach(options: UpOptions, data: string): Promise<unknown> {
   }
   child.unref()
   return describe(requireRunning(data), data)
+}
+
+/** What the background process has to be given: it has no terminal, and no descriptor of ours. */
+async function passphraseFor(data: string, terminal: Terminal): Promise<Sealed | undefined> {
+  if (process.env['SLUICE_PASSPHRASE_FILE'] !== undefined) return undefined
+  if (!hasPassphrase(data)) return undefined
+  return (await secretsOf(terminal)).passphrase('open')
 }
 
 async function describe(running: RunningServer, data: string): Promise<object> {

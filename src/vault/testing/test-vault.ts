@@ -10,7 +10,7 @@ import type { Principal, TokenVerifier } from '../../http/principal.ts'
 import { createHandler } from '../../http/service.ts'
 import { type Database, openSqlite, type Statement } from '../../storage/database.ts'
 import { type Migration, migrate } from '../../storage/migrations.ts'
-import { loadRootKey } from '../../storage/root-key.ts'
+import { loadRootKey } from '../../storage/root-key-file.ts'
 import { Sealer, sealingMigrations } from '../../storage/sealing.ts'
 import {
   openVault,
