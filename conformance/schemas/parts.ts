@@ -10,6 +10,7 @@ export const shapeVersions = [
   '7.5',
   '7.6',
   '2025-07-01',
+  '2026-04-01',
 ] as const
 
 export type ShapeVersion = (typeof shapeVersions)[number]
