@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
-import { allow, makeAccount, makeVault } from './content.ts'
+import { makeApplication } from './application.ts'
 import { Estate } from './harness.ts'
 import { findPython } from './python.ts'
 
@@ -17,26 +17,7 @@ let env: Record<string, string> = {}
 beforeAll(async () => {
   bin = await findPython('python', PACKAGES)
   if (!bin) return
-  await estate.up()
-  await estate.json(['group', 'create', '-n', 'g', '-l', 'westeurope'])
-  await makeVault(estate, 'kv-python', '--sku', 'premium')
-  const account = await makeAccount(estate, 'python')
-  const blind = await makeAccount(estate, 'blind')
-  await allow(estate, 'kv-python', account, 'all', 'purge')
-  const policy = ['keyvault', 'set-policy', '-n', 'kv-python', '--spn']
-  for (const kind of ['key', 'certificate']) {
-    await estate.json([...policy, account.appId, `--${kind}-permissions`, 'all', 'purge'])
-  }
-  const uses = ['sign', 'verify', 'encrypt', 'decrypt', 'wrapKey', 'unwrapKey']
-  await estate.json([...policy, blind.appId, '--key-permissions', ...uses])
-  env = {
-    TENANT_ID: account.tenant,
-    CLIENT_ID: account.appId,
-    CLIENT_SECRET: account.password,
-    BLIND_ID: blind.appId,
-    BLIND_SECRET: blind.password,
-    VAULT_URL: 'https://kv-python.vault.azure.net',
-  }
+  env = await makeApplication(estate, 'kv-python')
 })
 
 afterAll(() => estate.remove())
