@@ -1,7 +1,8 @@
 import path from 'node:path'
-import { type Arm, armMigrations, openArm } from '../arm/index.ts'
+import { type Arm, armMigrations, openArm, type PropagationDelays } from '../arm/index.ts'
 import type { Clock } from '../base/clock.ts'
 import { devopsMigrations, type OpenDevops, openDevops } from '../devops/index.ts'
+import { type Events, eventMigrations, openEvents } from '../events/index.ts'
 import { type Identity, identityMigrations, openIdentity } from '../identity/index.ts'
 import { type Monitor, monitorMigrations, openMonitor } from '../monitor/index.ts'
 import { openBlobs } from '../storage/blobs.ts'
@@ -9,8 +10,9 @@ import { type Database, openSqlite } from '../storage/database.ts'
 import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
 import { loadRootKey } from '../storage/root-key.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
-import { openVault, type Vault, vaultMigrations } from '../vault/index.ts'
+import { azureLimits, openVault, type Vault, vaultMigrations } from '../vault/index.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
+import { describeRealism, type Realism, type ServerSettings } from './settings.ts'
 
 /** Every service, connected; nothing listens yet. */
 export interface Estate {
@@ -20,6 +22,7 @@ export interface Estate {
   readonly arm: Arm
   readonly vault: Vault
   readonly monitor: Monitor
+  readonly events: Events
   /** Opened when it is first asked for: the largest room, and vaults do not need it. */
   devops(): Promise<OpenDevops>
   close(): Promise<void>
@@ -33,6 +36,7 @@ const migrations: readonly Migration[] = [
   ...armMigrations,
   ...vaultMigrations,
   ...monitorMigrations,
+  ...eventMigrations,
   ...devopsMigrations,
 ]
 
@@ -50,24 +54,30 @@ export const PROJECT = 'default'
 export async function openEstate(
   dataDirectory: string,
   clock: Clock,
-  options: { readonly writesPerCommit?: number | undefined },
+  options: Pick<ServerSettings, 'writesPerCommit' | 'realism'>,
 ): Promise<Estate> {
+  const { realism } = options
   const { db, sealer } = await openData(dataDirectory, clock, options.writesPerCommit)
   try {
     const ids = await readEstateIds(db)
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
     const monitor = openMonitor({ db, clock })
+    const events = openEvents(db)
     const { verifier, directory } = identity
-    const arm = await openArm({ db, clock, verifier, directory })
+    const arm = await openArm({ db, clock, verifier, directory, delays: delaysOf(realism) })
     const vault = openVault({
       db,
       sealer,
       clock,
       verifier,
-      directory: { findVault: arm.findActiveVault },
+      directory: { findVault: arm.findActiveVault, findVaultOf: arm.findActiveVaultOf },
       authorizer: arm,
       audit: monitor,
+      events,
+      ...(realism?.throttling && { limits: azureLimits }),
+      ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),
     })
+    arm.onPoliciesChanged(vault.policiesChanged)
     arm.onVaultPurged(({ dataId }) => vault.eraseVault(dataId))
     const openRoom = async () => {
       const { taskCatalog } = await import('./task-catalog.ts')
@@ -94,11 +104,17 @@ export async function openEstate(
       await monitor.close()
       await db.close()
     }
-    return { db, ids, identity, arm, vault, monitor, devops, close }
+    return { db, ids, identity, arm, vault, monitor, events, devops, close }
   } catch (error) {
     await db.close()
     throw error
   }
+}
+
+function delaysOf(realism: Realism | undefined): PropagationDelays | undefined {
+  if (!realism) return undefined
+  const { roleDelaySeconds, policyDelaySeconds } = realism
+  return { rolesMs: roleDelaySeconds * 1000, policiesMs: policyDelaySeconds * 1000 }
 }
 
 async function openData(

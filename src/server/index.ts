@@ -6,4 +6,4 @@
 export { type CoveredService, listOperations } from './coverage.ts'
 export type { FolderRun, QueuedRun, RunEvent, RunRecord } from './local.ts'
 export { type Server, startServer } from './server.ts'
-export type { ServerSettings } from './settings.ts'
+export { azureRealism, describeRealism, type Realism, type ServerSettings } from './settings.ts'

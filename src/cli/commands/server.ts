@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../../base/fault.ts'
+import type { Realism } from '../../server/index.ts'
 import { toNumber } from '../az-words.ts'
 import { type CommandContext, command } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
@@ -13,7 +14,7 @@ const STOP_LIMIT_MS = 15_000
 
 export const serverCommands = [
   command(
-    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--detach|-d]',
+    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--realistic] [--propagation-delay <seconds>] [--detach|-d]',
     'Start the server of the data directory; Ctrl-C stops it.',
     up,
     {
@@ -22,9 +23,17 @@ export const serverCommands = [
         'proxy-port':
           'The CONNECT proxy that brings Azure host names here (default 8444; 0 takes a free port).',
         agents: 'How many jobs run at a time (default 2).',
+        realistic:
+          'As in Azure: vaults are throttled, changed roles take effect after 5 minutes, changed access policies after 30 seconds.',
+        'propagation-delay':
+          'Seconds until changed roles and access policies take effect, at most 86400 (default 0; with --realistic as said there).',
         detach: 'Start in the background and return when it is ready.',
       },
-      examples: ['sluice up --detach', 'sluice up --data ./estate --port 0'],
+      examples: [
+        'sluice up --detach',
+        'sluice up --data ./estate --port 0',
+        'sluice up --realistic --propagation-delay 600',
+      ],
     },
   ),
   command(
@@ -115,7 +124,29 @@ interface UpOptions {
   readonly port?: string
   readonly proxyPort?: string
   readonly agents?: string
+  readonly realistic?: boolean
+  readonly propagationDelay?: string
   readonly detach?: boolean
+}
+
+const DELAY_LIMIT_SECONDS = 86_400
+
+/** What the options ask for; undefined: a server that is quick. @throws Fault `UsageWrong` */
+async function realismOf({ realistic, propagationDelay }: UpOptions): Promise<Realism | undefined> {
+  const seconds = toNumber(propagationDelay, '--propagation-delay')
+  if (seconds !== undefined && seconds > DELAY_LIMIT_SECONDS) {
+    throw new Fault(
+      'UsageWrong',
+      `--propagation-delay takes at most ${DELAY_LIMIT_SECONDS} seconds, not ${seconds}.`,
+    )
+  }
+  if (!realistic && !seconds) return undefined
+  const { azureRealism } = await import('../../server/index.ts')
+  return {
+    throttling: realistic === true,
+    roleDelaySeconds: seconds ?? azureRealism.roleDelaySeconds,
+    policyDelaySeconds: seconds ?? azureRealism.policyDelaySeconds,
+  }
 }
 
 async function up(options: UpOptions, { common, terminal }: CommandContext): Promise<unknown> {
@@ -126,20 +157,23 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
       `A server already runs on ${common.data} (process ${running.pid}, port ${running.port}). Stop it with: sluice down`,
     )
   }
+  const realism = await realismOf(options)
   if (options.detach) return detach(options, common.data)
-  const { startServer } = await import('../../server/index.ts')
+  const { describeRealism, startServer } = await import('../../server/index.ts')
   const server = await startServer({
     dataDirectory: common.data,
     port: toNumber(options.port, '--port') ?? 8443,
     proxyPort: toNumber(options.proxyPort, '--proxy-port') ?? 8444,
     agents: toNumber(options.agents, '--agents') ?? 2,
     announce: true,
+    ...(realism && { realism }),
   })
   // Who reads that it is ready may stop it at once.
   const asked = stopAsked()
   terminal.note(
     `Ready on https://localhost:${server.port}, proxy http://127.0.0.1:${server.proxyPort}, data ${common.data}. Ctrl-C stops it.\n`,
   )
+  if (realism) terminal.note(`As slow as Azure: ${describeRealism(realism)}.\n`)
   terminal.note('Next: eval "$(sluice env)", or put "sluice exec --" before a command.\n')
   await asked
   terminal.note('Stopping.\n')
@@ -166,13 +200,16 @@ async function detach(options: UpOptions, data: string): Promise<unknown> {
     options.proxyPort,
     '--agents',
     options.agents,
+    '--propagation-delay',
+    options.propagationDelay,
   ]
   const given = flags.flatMap((word, i) =>
     i % 2 === 0 && flags[i + 1] !== undefined ? [String(word), String(flags[i + 1])] : [],
   )
+  const realistic = options.realistic ? ['--realistic'] : []
   const child = spawn(
     process.execPath,
-    [...process.execArgv, process.argv[1] ?? '', 'up', '--data', data, ...given],
+    [...process.execArgv, process.argv[1] ?? '', 'up', '--data', data, ...given, ...realistic],
     { detached: true, stdio: ['ignore', output, output] },
   )
   let exited: number | undefined
@@ -192,7 +229,9 @@ async function detach(options: UpOptions, data: string): Promise<unknown> {
   return describe(requireRunning(data), data)
 }
 
-function describe(running: RunningServer, data: string): object {
+async function describe(running: RunningServer, data: string): Promise<object> {
+  const { realism } = running
+  const realistic = realism && (await import('../../server/index.ts')).describeRealism(realism)
   return {
     state: 'running',
     url: `https://localhost:${running.port}`,
@@ -201,6 +240,7 @@ function describe(running: RunningServer, data: string): object {
     startedAt: new Date(running.startedAtMs).toISOString(),
     version: running.version,
     dataDirectory: data,
+    ...(realistic && { realistic }),
   }
 }
 

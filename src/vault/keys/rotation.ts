@@ -44,7 +44,7 @@ export async function rotateKey(
     }
     const expiresAtMs = expiryOf(await findPolicy(tx, place), call.nowMs)
     const asked = { keyOps: details.key_ops, tags: current.tags, expiresAtMs }
-    return appendKey(tx, place, current.name, sealKey(call, place.name, material, asked))
+    return appendKey(tx, call, current.name, sealKey(call, place.name, material, asked))
   })
 }
 
