@@ -33,6 +33,8 @@ interface Facts {
 type Command =
   | { readonly do: 'set' | 'update'; readonly name: string; readonly facts: Facts; pick: number }
   | { readonly do: 'delete' | 'recover' | 'purge' | 'backup'; readonly name: string }
+  // Both, one after the other: restoring needs a name that is free.
+  | { readonly do: 'deleteAndPurge'; readonly name: string }
   | { readonly do: 'restore'; readonly pick: number }
   | { readonly do: 'move'; readonly byMs: number }
   | { readonly do: 'sweep' }
@@ -103,6 +105,10 @@ class Pair {
     if (command.do === 'move') return server.clock.moveMs(command.byMs)
     if (command.do === 'sweep') return void (await server.vault.sweep(nowMs))
     if (command.do === 'restore') return this.restore(command.pick, nowMs)
+    if (command.do === 'deleteAndPurge') {
+      await this.run({ ...command, do: 'delete' })
+      return this.run({ ...command, do: 'purge' })
+    }
     const thing = this.naive.find(command.name, nowMs)
     if (command.do === 'set') return this.set(command.name, thing, command.facts)
     if (command.do === 'update') return this.update(command.name, thing, command)
@@ -285,6 +291,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('restore' as const), pick }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('deleteAndPurge' as const), name }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('move' as const), byMs: moves }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('sweep' as const) }) },
 )
