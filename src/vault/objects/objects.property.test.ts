@@ -279,17 +279,13 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: fc.constant('set' as const), name, facts, pick }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('update' as const), name, facts, pick }) },
   {
-    weight: 7,
+    weight: 5,
     arbitrary: fc.record({
-      do: fc.constantFrom(
-        'delete' as const,
-        'recover' as const,
-        'purge' as const,
-        'backup' as const,
-      ),
+      do: fc.constantFrom('delete' as const, 'recover' as const, 'purge' as const),
       name,
     }),
   },
+  { weight: 7, arbitrary: fc.record({ do: fc.constant('backup' as const), name }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('restore' as const), pick }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('deleteAndPurge' as const), name }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('move' as const), byMs: moves }) },
@@ -308,7 +304,7 @@ test.each(['secrets', 'keys'] as const)(
           await pair.compare()
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 100 },
     )
   },
 )
