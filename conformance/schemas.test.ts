@@ -1,11 +1,23 @@
 import { execFileSync } from 'node:child_process'
-import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  generateKeyPairSync,
+  randomUUID,
+  sign,
+  X509Certificate,
+} from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, startVault, type TestVault } from '../src/vault/testing/test-vault.ts'
+import {
+  type Answer,
+  NOON_MS,
+  startVault,
+  type TestVault,
+} from '../src/vault/testing/test-vault.ts'
 import { expectedAnswers } from './schemas/operations.ts'
 import {
   BASE,
@@ -24,7 +36,7 @@ const signer = { key: '', cer: '', pem: '' }
 let server: TestVault
 
 beforeAll(async () => {
-  server = await startVault()
+  server = await startVault({ release: { fetchDocument, certificates: { read: readCertificate } } })
   const [key, cer] = [path.join(files, 'k.pem'), path.join(files, 'c.pem')]
   const self = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
   const place = ['-keyout', key, '-out', cer, '-subj', '/CN=imported.test', '-days', '90']
@@ -36,6 +48,33 @@ afterAll(async () => {
   await server.close()
   rmSync(files, { recursive: true, force: true })
 })
+
+/** An attestation service of our own: it publishes one key. */
+const AUTHORITY = 'https://attest.test'
+const authority = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const environment = generateKeyPairSync('rsa', { modulusLength: 2048 })
+
+async function fetchDocument(url: string): Promise<unknown> {
+  const jwk = { ...authority.publicKey.export({ format: 'jwk' }), kid: 'one', use: 'sig' }
+  return url.endsWith('/keys') ? { keys: [jwk] } : { jwks_uri: `${AUTHORITY}/keys` }
+}
+
+/** The certificate that signs what is released. */
+async function readCertificate() {
+  const key = createPrivateKey(readFileSync(signer.key))
+  const x5c = [new X509Certificate(readFileSync(signer.cer)).raw.toString('base64')]
+  return { key, x5c }
+}
+
+/** The word of the attestation service that the environment may have keys. */
+function attest(): string {
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const jwk = { ...environment.publicKey.export({ format: 'jwk' }), kid: 'e', key_ops: ['encrypt'] }
+  const times = { nbf: NOON_MS / 1000 - 10, exp: NOON_MS / 1000 + 600 }
+  const claims = { iss: AUTHORITY, ...times, may: true, 'x-ms-runtime': { keys: [jwk] } }
+  const input = `${encode({ alg: 'RS256', kid: 'one' })}.${encode(claims)}`
+  return `${input}.${sign('sha256', Buffer.from(input), authority.privateKey).toString('base64url')}`
+}
 
 /** What is wrong with `value`, one line a fault; empty when it has the shape. */
 function faultsOf(name: string, schema: object, value: unknown): string[] {
@@ -163,6 +202,7 @@ async function walkKeys(walk: Walk): Promise<void> {
   }
   await walkSymmetric(walk, name)
   if (since(walk.version, '7.4')) await walkRotation(walk, name)
+  if (since(walk.version, '7.4')) await walkRelease(walk, name)
   const { value } = await walk.run('BackupKey', 'POST', `/keys/${name}/backup`)
   await walk.run('DeleteKey', 'DELETE', `/keys/${name}`)
   await walk.run('GetDeletedKeys', 'GET', '/deletedkeys')
@@ -202,6 +242,22 @@ async function walkRotation(walk: Walk, name: string): Promise<void> {
   await walk.run('GetKeyRotationPolicy', 'GET', `/keys/${name}/rotationpolicy`)
   await walk.run('RotateKey', 'POST', `/keys/${name}/rotate`)
   await walk.run('GetRandomBytes', 'POST', '/rng', { count: 32 })
+}
+
+async function walkRelease(walk: Walk, name: string): Promise<void> {
+  const at = `/keys/${name}-r`
+  const rule = { authority: AUTHORITY, allOf: [{ claim: 'may', equals: true }] }
+  const data = Buffer.from(JSON.stringify({ version: '1.0.0', anyOf: [rule] }))
+  const { key } = await walk.run('CreateKey', 'POST', `${at}/create`, {
+    kty: 'RSA-HSM',
+    attributes: { exportable: true },
+    release_policy: { data: data.toString('base64url') },
+  })
+  await walk.run('GetKey', 'GET', at)
+  for (const target of [at, `${at}/${tail(key.kid)}`]) {
+    await walk.run('release', 'POST', `${target}/release`, { target: attest() })
+    await walk.run('GetKeyAttestation', 'GET', `${target}/attestation`)
+  }
 }
 
 const EC = { kty: 'EC', crv: 'P-256', exportable: true, reuse_key: false }

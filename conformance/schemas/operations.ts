@@ -7,6 +7,7 @@ import {
   base64url,
   deleted,
   duration,
+  errorBody,
   flag,
   hex32,
   id,
@@ -78,6 +79,8 @@ const secretAnswers: Readonly<Record<string, ExpectedAnswer>> = {
 /** Keys: §7.2; private members never leave, coordinates are as long as the curve (§24 item 8). */
 const keyAttributes: Shape = (version) =>
   attributes(version, {
+    // Before 7.5 keys say it only when they can be released.
+    ...(since(version, '7.4') && !since(version, '7.5') && { 'exportable?': flag }),
     ...(since(version, '7.5') && {
       exportable: flag,
       hsmPlatform: oneOf('0', '1', '2'),
@@ -177,6 +180,10 @@ const keyAnswers: Readonly<Record<string, ExpectedAnswer>> = {
   unwrapKey: cipherAnswer,
   sign: answer(() => object({ kid: id('keys'), value: base64url })),
   verify: answer(() => object({ value: flag })),
+  // A JSON web signature in its compact form.
+  release: answer(() => object({ value: pattern('[\\w-]+\\.[\\w-]+\\.[\\w-]+') })),
+  // Software has nothing to attest; the documented refusal is the answer.
+  GetKeyAttestation: answer(() => errorBody, 400),
   GetRandomBytes: answer(() => object({ value: base64url })),
 }
 

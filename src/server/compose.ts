@@ -11,6 +11,7 @@ import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
 import { loadRootKey } from '../storage/root-key.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
 import { azureLimits, openVault, type Vault, vaultMigrations } from '../vault/index.ts'
+import { releasePorts } from './release-ports.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
 import { describeRealism, type Realism, type ServerSettings } from './settings.ts'
 
@@ -73,6 +74,7 @@ export async function openEstate(
       directory: { findVault: arm.findActiveVault, findVaultOf: arm.findActiveVaultOf },
       authorizer: arm,
       audit: monitor,
+      release: releasePorts(dataDirectory, identity),
       events,
       ...(realism?.throttling && { limits: azureLimits }),
       ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),

@@ -2,9 +2,10 @@ import type { Principal } from '../http/principal.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
+import type { AttestationKeys } from './keys/attestation-keys.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
-import type { EventSink, VaultResource } from './ports.ts'
+import type { EventSink, HostCertificates, VaultResource } from './ports.ts'
 import type { Throttle } from './throttle.ts'
 
 /** What all calls share. */
@@ -15,6 +16,10 @@ export interface VaultStore {
   readonly events: EventSink
   /** Undefined: no limits. */
   readonly throttle: Throttle | undefined
+  /** Undefined: no key is released. */
+  readonly release:
+    | { readonly keys: AttestationKeys; readonly certificates: HostCertificates }
+    | undefined
 }
 
 /** What an operation works on: a vault, for a caller who may. */

@@ -14,14 +14,18 @@ import { checkPermission } from './access/permission.ts'
 import { readApiVersion } from './api-versions.ts'
 import { recordNotice, type Trace, toAuditEntry } from './audit.ts'
 import { authorityOperations } from './certificates/authority-operations.ts'
+import { readAuthorityPem } from './certificates/chain-authority.ts'
 import { certificateOperations } from './certificates/operations.ts'
+import { settleDue } from './certificates/order.ts'
 import { pendingOperations } from './certificates/pending-operations.ts'
 import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
 import { policiesEvent } from './events.ts'
 import type { VaultFaultCode } from './faults.ts'
+import { AttestationKeys } from './keys/attestation-keys.ts'
 import { keyUseOperations } from './keys/crypto-operations.ts'
 import { keyOperations } from './keys/operations.ts'
+import { releaseOperations } from './keys/release.ts'
 import { rotateDue } from './keys/rotate-due.ts'
 import { rotationOperations } from './keys/rotation.ts'
 import { LatestCache } from './objects/latest-cache.ts'
@@ -35,6 +39,8 @@ import type {
   CallerRoutes,
   EventSink,
   EventWrite,
+  FetchDocument,
+  HostCertificates,
   VaultDirectory,
   VaultResource,
 } from './ports.ts'
@@ -60,6 +66,11 @@ export interface VaultPorts {
   readonly routes?: CallerRoutes
   /** Absent: no limits. `azureLimits` are Azure's. */
   readonly limits?: ThrottleLimits
+  /** Absent: no key is released. */
+  readonly release?: {
+    readonly fetchDocument: FetchDocument
+    readonly certificates: HostCertificates
+  }
   /** What `/healthstatus` says beside the documented headers. */
   readonly healthHeaders?: ReplyHeaders
   /** Bytes of sealed rows kept in memory, 64 MiB unless told. */
@@ -77,7 +88,7 @@ export interface Swept {
 
 export interface Vault {
   readonly service: Service<VaultCall>
-  /** Does what is due: purges, key rotation, certificate renewal, events of what expires. */
+  /** Does what is due: purges, key rotation, certificate orders and renewal, events of what expires. */
   sweep(nowMs: number): Promise<Swept>
   /**
    * Tells, within the write `tx` that does it, that the access policies or the permission model of a
@@ -86,6 +97,8 @@ export interface Vault {
   policiesChanged(tx: EventWrite, vault: VaultResource): Promise<() => void>
   /** Destroys everything of a vault that was purged. */
   eraseVault(dataId: string): Promise<void>
+  /** PEM of the authority behind the named issuers of all vaults; it is made when there is none. */
+  certificateAuthority(): Promise<{ readonly root: string; readonly intermediate: string }>
 }
 
 /** Opens the data plane of all vaults. */
@@ -96,15 +109,21 @@ export function openVault(ports: VaultPorts): Vault {
     cache: new LatestCache(ports.cacheBytes ?? CACHE_BYTES),
     events: ports.events,
     throttle: ports.limits && new Throttle(ports.limits),
+    release: ports.release && {
+      keys: new AttestationKeys(ports.release.fetchDocument, ports.clock),
+      certificates: ports.release.certificates,
+    },
   }
   return {
     service: new VaultService(ports, store),
-    sweep: async (nowMs) => ({
-      purged: await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs))),
-      rotated: await rotateDue(ports, store, nowMs),
-      renewed: await renewDue(ports, store, nowMs),
-      told: await tellDue(ports, store, nowMs),
-    }),
+    sweep: async (nowMs) => {
+      const purged = await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs)))
+      const rotated = await rotateDue(ports, store, nowMs)
+      await settleDue(ports, store, nowMs)
+      const renewed = await renewDue(ports, store, nowMs)
+      return { purged, rotated, renewed, told: await tellDue(ports, store, nowMs) }
+    },
+    certificateAuthority: () => readAuthorityPem(store, ports.clock.nowMs()),
     policiesChanged: async (tx, vault) => {
       const nowMs = ports.clock.nowMs()
       await ports.events.record(tx, policiesEvent(vault, nowMs))
@@ -156,6 +175,7 @@ class VaultService implements Service<VaultCall> {
     ...keyOperations,
     ...rotationOperations,
     ...keyUseOperations,
+    ...releaseOperations,
     ...certificateOperations,
     ...pendingOperations,
     ...authorityOperations,

@@ -1,5 +1,5 @@
 import { newVersionId } from '../../base/ids.ts'
-import { isObject, type JsonObject, readArray } from '../../base/json.ts'
+import { type JsonObject, readArray } from '../../base/json.ts'
 import type { VaultCall } from '../context.ts'
 import { announceVersion } from '../events.ts'
 import { keyRefused, notOffered, propertyWrong } from '../faults.ts'
@@ -9,6 +9,7 @@ import { change, openValue, placeOf, readObjectVersion, sealPlace } from '../obj
 import { findLatest, type Writing } from '../objects/store.ts'
 import type { ObjectVersion, VersionFacts } from '../objects/version.ts'
 import { familyOf, type KeyFamily, type KeyMaterial, type PublicPart } from './material.ts'
+import type { ReleasePolicy } from './release-policy.ts'
 import { planRotation } from './rotation-store.ts'
 
 const TAG_LIMIT_CHARACTERS = 256
@@ -16,8 +17,10 @@ const TAG_LIMIT_CHARACTERS = 256
 /** What a key's row shows beside the common facts. */
 export interface KeyDetails extends PublicPart {
   readonly key_ops: readonly string[]
-  /** True for keys of certificates whose policy says so. */
+  /** True for keys that can be released, and for keys of certificates whose policy says so. */
   readonly exportable?: boolean
+  /** Of keys that can be released; alike in all versions of a key. */
+  readonly release_policy?: ReleasePolicy
 }
 
 const KEY_OPS = [
@@ -58,13 +61,8 @@ export function readKeyOps(value: unknown): readonly string[] | undefined {
   return names as readonly string[]
 }
 
-/** Attributes and tags of a body. @throws Fault `PropertyWrong`, or `NotOffered` for key release */
+/** Attributes and tags of a body. @throws Fault `PropertyWrong` */
 export function readKeyChange(body: JsonObject): VersionChange {
-  const attributes = body['attributes']
-  const isExportable = isObject(attributes) && attributes['exportable'] === true
-  if (isExportable || (body['release_policy'] ?? null) !== null) {
-    throw notOffered('Exportable keys and release policies are not offered by this vault.')
-  }
   return { ...readAttributes(body), tags: readTags(body, TAG_LIMIT_CHARACTERS) }
 }
 
@@ -79,7 +77,10 @@ export function sealKey(
   call: Pick<VaultCall, 'scope' | 'nowMs'>,
   name: string,
   material: KeyMaterial,
-  asked: VersionChange & { readonly keyOps: readonly string[] | undefined },
+  asked: VersionChange & {
+    readonly keyOps: readonly string[] | undefined
+    readonly exportability?: Pick<KeyDetails, 'exportable' | 'release_policy'>
+  },
 ): NewVersion {
   const version = newVersionId()
   const { shown, secret } = material
@@ -92,7 +93,11 @@ export function sealKey(
     createdAtMs: call.nowMs,
     updatedAtMs: call.nowMs,
     tags: asked.tags,
-    details: { ...shown, key_ops: asked.keyOps ?? DEFAULT_OPS[familyOf(shown.kty)] },
+    details: {
+      ...shown,
+      key_ops: asked.keyOps ?? DEFAULT_OPS[familyOf(shown.kty)],
+      ...asked.exportability,
+    },
   }
 }
 

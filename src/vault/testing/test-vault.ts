@@ -12,7 +12,13 @@ import { type Database, openSqlite, type Statement } from '../../storage/databas
 import { type Migration, migrate } from '../../storage/migrations.ts'
 import { loadRootKey } from '../../storage/root-key.ts'
 import { Sealer, sealingMigrations } from '../../storage/sealing.ts'
-import { openVault, type ThrottleLimits, type Vault, vaultMigrations } from '../index.ts'
+import {
+  openVault,
+  type ThrottleLimits,
+  type Vault,
+  type VaultPorts,
+  vaultMigrations,
+} from '../index.ts'
 import type {
   AuditEntry,
   Authorizer,
@@ -151,6 +157,7 @@ export interface TestOptions {
   readonly folder?: string
   readonly cacheBytes?: number
   readonly limits?: ThrottleLimits
+  readonly release?: NonNullable<VaultPorts['release']>
   /** Stands before the vault's database, for example to slow it down. */
   readonly through?: (db: Database<unknown>) => Database<unknown>
   readonly events?: EventSink
@@ -203,6 +210,7 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     events: options.events ?? { record: async (tx, event) => tx.run(insertEvent, { event }) },
     ...(options.routes && { routes: options.routes }),
     ...(options.limits && { limits: options.limits }),
+    ...(options.release && { release: options.release }),
     ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
   })
   const server = await listen(vault, clock, (error) => bugs.push(error))
