@@ -65,13 +65,25 @@ export async function openEstate(
     const monitor = openMonitor({ db, clock })
     const events = openEvents(db)
     const { verifier, directory } = identity
-    const arm = await openArm({ db, clock, verifier, directory, delays: delaysOf(realism) })
+    const arm = await openArm({
+      db,
+      clock,
+      verifier,
+      directory,
+      delays: delaysOf(realism),
+      hsmStatus: { isActivated: (dataId) => vault.isHsmActivated(dataId) },
+      askKeys: (asked) => vault.askForManager(asked),
+    })
     const vault = openVault({
       db,
       sealer,
       clock,
       verifier,
-      directory: { findVault: arm.findActiveVault, findVaultOf: arm.findActiveVaultOf },
+      directory: {
+        findVault: arm.findActiveVault,
+        findVaultOf: arm.findActiveVaultOf,
+        findHsm: arm.findActiveHsm,
+      },
       authorizer: arm,
       audit: monitor,
       release: releasePorts(dataDirectory, identity),
