@@ -49,7 +49,10 @@ export function openSigningKeys(
   const privateKeyOf = (key: SigningKey): KeyObject => {
     const held = privateKeys.get(key.kid)
     if (held) return held
-    const der = sealer.openBytes(placeOf(key.kid), Buffer.from(key.sealedPrivateKey, 'base64'))
+    const der = sealer.openBytes(
+      signingKeyPlace(key.kid),
+      Buffer.from(key.sealedPrivateKey, 'base64'),
+    )
     const opened = createPrivateKey({ key: der.open(), format: 'der', type: 'pkcs8' })
     privateKeys.set(key.kid, opened)
     return opened
@@ -106,7 +109,7 @@ async function createKey(
     kid,
     n,
     e,
-    sealedPrivateKey: sealer.seal(placeOf(kid), der).toString('base64'),
+    sealedPrivateKey: sealer.seal(signingKeyPlace(kid), der).toString('base64'),
     createdAtMs: nowMs(),
     ...(purpose && { purpose }),
   }
@@ -114,7 +117,8 @@ async function createKey(
   return key
 }
 
-function placeOf(kid: string): string {
+/** What a private key is sealed to. */
+export function signingKeyPlace(kid: string): string {
   return `signing-key/${kid}`
 }
 

@@ -1,18 +1,37 @@
 import path from 'node:path'
 import { type Arm, armMigrations, openArm, type PropagationDelays } from '../arm/index.ts'
 import type { Clock } from '../base/clock.ts'
-import { devopsMigrations, type OpenDevops, openDevops } from '../devops/index.ts'
+import {
+  devopsMigrations,
+  loadDevopsSealedColumns,
+  type OpenDevops,
+  openDevops,
+} from '../devops/index.ts'
 import { type Events, eventMigrations, openEvents } from '../events/index.ts'
-import { type Identity, identityMigrations, openIdentity } from '../identity/index.ts'
+import {
+  type Identity,
+  identityMigrations,
+  identitySealedColumns,
+  openIdentity,
+} from '../identity/index.ts'
 import { type Monitor, monitorMigrations, openMonitor } from '../monitor/index.ts'
 import { openBlobs } from '../storage/blobs.ts'
 import type { Database } from '../storage/database.ts'
 import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
-import { loadRootKey } from '../storage/root-key.ts'
+import { finishChange } from '../storage/root-key-change.ts'
+import { RootKeyring } from '../storage/root-key-ring.ts'
+import type { SealedColumn } from '../storage/sealed-columns.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
-import { azureLimits, openVault, type Vault, vaultMigrations } from '../vault/index.ts'
+import {
+  azureLimits,
+  openVault,
+  type Vault,
+  vaultMigrations,
+  vaultSealedColumns,
+} from '../vault/index.ts'
 import { findDataPlace, openTables } from './data-place.ts'
 import { releasePorts } from './release-ports.ts'
+import { processSecrets } from './secrets.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
 import { describeRealism, type Realism, type ServerSettings } from './settings.ts'
 
@@ -27,8 +46,16 @@ export interface Estate {
   readonly events: Events
   /** Opened when it is first asked for: the largest room, and vaults do not need it. */
   devops(): Promise<OpenDevops>
+  /** Removes data keys that nothing has used for a day. */
+  dropRetiredKeys(): Promise<void>
   close(): Promise<void>
 }
+
+/** How a data directory is opened. */
+export type OpenOptions = Pick<
+  ServerSettings,
+  'writesPerCommit' | 'realism' | 'secrets' | 'database'
+>
 
 /** All steps of all rooms, in the order in which they were released. */
 const migrations: readonly Migration[] = [
@@ -56,7 +83,7 @@ export const PROJECT = 'default'
 export async function openEstate(
   dataDirectory: string,
   clock: Clock,
-  options: Pick<ServerSettings, 'writesPerCommit' | 'realism' | 'database'>,
+  options: OpenOptions,
 ): Promise<Estate> {
   const { realism } = options
   const { db, sealer } = await openData(dataDirectory, clock, options)
@@ -66,13 +93,25 @@ export async function openEstate(
     const monitor = openMonitor({ db, clock })
     const events = openEvents(db)
     const { verifier, directory } = identity
-    const arm = await openArm({ db, clock, verifier, directory, delays: delaysOf(realism) })
+    const arm = await openArm({
+      db,
+      clock,
+      verifier,
+      directory,
+      delays: delaysOf(realism),
+      hsmStatus: { isActivated: (dataId) => vault.isHsmActivated(dataId) },
+      askKeys: (asked) => vault.askForManager(asked),
+    })
     const vault = openVault({
       db,
       sealer,
       clock,
       verifier,
-      directory: { findVault: arm.findActiveVault, findVaultOf: arm.findActiveVaultOf },
+      directory: {
+        findVault: arm.findActiveVault,
+        findVaultOf: arm.findActiveVaultOf,
+        findHsm: arm.findActiveHsm,
+      },
       authorizer: arm,
       audit: monitor,
       release: releasePorts(dataDirectory, identity),
@@ -103,15 +142,23 @@ export async function openEstate(
       })
       return opened
     }
+    const unfollow = sealer.follow()
     const close = async () => {
       await monitor.close()
+      await unfollow()
       await db.close()
     }
-    return { db, ids, identity, arm, vault, monitor, events, devops, close }
+    const dropRetiredKeys = () => dropKeys(db, clock)
+    return { db, ids, identity, arm, vault, monitor, events, devops, dropRetiredKeys, close }
   } catch (error) {
     await db.close()
     throw error
   }
+}
+
+async function dropKeys(db: Database<unknown>, clock: Clock): Promise<void> {
+  const { dropRetired } = await import('../storage/data-key-change.ts')
+  await dropRetired({ db, nowMs: () => clock.nowMs(), columns: loadSealedColumns })
 }
 
 function delaysOf(realism: Realism | undefined): PropagationDelays | undefined {
@@ -120,22 +167,34 @@ function delaysOf(realism: Realism | undefined): PropagationDelays | undefined {
   return { rolesMs: roleDelaySeconds * 1000, policiesMs: policyDelaySeconds * 1000 }
 }
 
-async function openData(
+/** Every column of every room whose values are sealed: a new data key has to reach them all. */
+export async function loadSealedColumns(): Promise<readonly SealedColumn[]> {
+  return [...identitySealedColumns, ...vaultSealedColumns, ...(await loadDevopsSealedColumns())]
+}
+
+/**
+ * Opens the database and the keys of a data directory, without the rooms.
+ *
+ * @throws as `openEstate`
+ */
+export async function openData(
   dataDirectory: string,
   clock: Clock,
-  { writesPerCommit, database }: Pick<ServerSettings, 'writesPerCommit' | 'database'>,
-): Promise<{ db: Database<unknown>; sealer: Sealer }> {
+  { writesPerCommit, database, secrets = processSecrets(process.env) }: OpenOptions,
+): Promise<{ db: Database<unknown>; sealer: Sealer; rootKeys: RootKeyring }> {
   const place = findDataPlace(dataDirectory, database)
-  const rootKey = loadRootKey(dataDirectory)
+  const rootKeys = await RootKeyring.open({ dataDirectory, secrets })
   const db = await openTables(dataDirectory, place, writesPerCommit ? { writesPerCommit } : {})
   try {
-    const sealer = new Sealer(db, rootKey, () => clock.nowMs())
+    const sealer = new Sealer(db, rootKeys, () => clock.nowMs())
     // A wrong key must be found before anything is changed.
-    if (await hasTable(db, 'data_key')) await sealer.check()
+    if (await hasTable(db, 'data_key')) await sealer.prove()
     place.keep()
+    await rootKeys.settle(clock.nowMs())
     await migrate(db, migrations, clock.nowMs())
     await sealer.check()
-    return { db, sealer }
+    await finishChange({ dataDirectory, db, ring: rootKeys })
+    return { db, sealer, rootKeys }
   } catch (error) {
     await db.close()
     throw error

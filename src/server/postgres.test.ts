@@ -132,7 +132,9 @@ describe.runIf(typeof cluster !== 'string')('a server on PostgreSQL', () => {
     await ours.makeVault()
     await expect(start(there, url)).rejects.toMatchObject({ code: 'RootKeyWrong' })
     expect(existsSync(path.join(there, 'database.json'))).toBe(false)
-    copyFileSync(path.join(here, 'root.key'), path.join(there, 'root.key'))
+    for (const name of ['root.key', 'root-key.json']) {
+      copyFileSync(path.join(here, name), path.join(there, name))
+    }
     const theirs = await start(there, url)
     expect((await ours.secret('PUT', 'n', 'one')).status).toBe(200)
     expect((await theirs.secret('GET', 'n')).body.value).toBe('one')

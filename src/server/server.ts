@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { findUpstream, openCa, openListener, openProxy } from '../network/index.ts'
 import { agentName, recover, startAgents } from './agents.ts'
@@ -14,6 +13,7 @@ import {
   type RunEvent,
   seedAdministrator,
 } from './local.ts'
+import { packageVersion } from './package-version.ts'
 import type { ServerSettings } from './settings.ts'
 
 /** A server that answers. */
@@ -102,11 +102,11 @@ async function openFronts(
     events: estate.events,
     verifier: identity.verifier,
     mayReadAudit: (principal, vaultName) => {
-      const scope = vaultName === undefined ? undefined : arm.findVault(vaultName)?.id
+      const scope = vaultName === undefined ? undefined : findContainerId(arm, vaultName)
       const asked = scope ?? `/subscriptions/${estate.ids.subscriptionId}`
       return arm.isAllowed(principal, 'Microsoft.Insights/eventtypes/values/read', asked)
     },
-    findVaultId: (name) => arm.findVault(name)?.id,
+    findVaultId: (name) => findContainerId(arm, name),
     findName: (objectId) => identity.directory.findPrincipal(objectId)?.displayName,
     certificateAuthority: vault.certificateAuthority,
   })
@@ -116,6 +116,7 @@ async function openFronts(
     graph: identity.graph,
     arm: arm.service,
     vault: vault.service,
+    managedHsm: vault.hsmService,
     devops: async () => (await devops()).service,
     front,
   }
@@ -136,12 +137,19 @@ async function openFronts(
   return { port: listener.port, proxyPort: proxy.port }
 }
 
+/** Of a vault by its name, or of a managed HSM that is not deleted as `managedHSMs/NAME`. */
+function findContainerId(arm: Estate['arm'], name: string): string | undefined {
+  const hsm = /^managedHSMs\/(.+)$/i.exec(name)?.[1]
+  return hsm === undefined ? arm.findVault(name)?.id : arm.findActiveHsm(hsm)?.id
+}
+
 function startSweeping(estate: Estate, ending: Ending): void {
   const timer = setInterval(() => {
     recover(estate).catch(reportBug)
     estate.vault.sweep(systemClock.nowMs()).catch(reportBug)
     estate.events.sweep(systemClock.nowMs()).catch(reportBug)
     estate.arm.purgeExpired().catch(reportBug)
+    estate.dropRetiredKeys().catch(reportBug)
   }, SWEEP_MS)
   timer.unref()
   ending.push(() => clearInterval(timer))
@@ -164,11 +172,4 @@ function logBug(
       ),
     () => process.stderr.write(`a request met a defect: ${place.service} ${place.requestId}\n`),
   )
-}
-
-function packageVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  )
-  return (manifest as { version: string }).version
 }

@@ -1,12 +1,17 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { Writable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'
+import type { Sealed } from '../../base/sealed.ts'
 import type { Realism } from '../../server/index.ts'
 import { toNumber } from '../az-words.ts'
 import { type CommandContext, command } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
 import { findRunningServer, type RunningServer } from '../running-server.ts'
+import { hasPassphrase, secretsOf } from '../secrets.ts'
+import type { Terminal } from '../terminal.ts'
+import { type ContainerWords, hsmWords, listContainers, vaultWords } from './containers.ts'
 
 /** How long `up --detach` waits for the server it started. */
 const START_LIMIT_MS = 20_000
@@ -106,16 +111,10 @@ export const serverCommands = [
     async ({ address }, { session, terminal }) => {
       const { hostsFileLines } = await import('../../network/index.ts')
       const { client } = await session()
-      const path = `/subscriptions/${client.settings.subscriptionId}/providers/Microsoft.KeyVault/vaults`
-      const vaults = await client.list((next) =>
-        next
-          ? client.request(client.settings.hosts.management, next)
-          : client.arm(path, '2026-02-01'),
-      )
-      const lines = hostsFileLines(
-        vaults.map((vault) => String(vault['name'])),
-        address ?? '127.0.0.1',
-      )
+      const namesOf = async (words: ContainerWords) =>
+        (await listContainers(client, words)).map(({ name }) => String(name))
+      const names = { vaults: await namesOf(vaultWords), hsms: await namesOf(hsmWords) }
+      const lines = hostsFileLines(names, address ?? '127.0.0.1')
       terminal.out(`${lines.join('\n')}\n`)
       return undefined
     },
@@ -163,7 +162,7 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
   const { database } = options
   if (database !== undefined) (await import('../../server/index.ts')).checkDatabaseAddress(database)
   const realism = await realismOf(options)
-  if (options.detach) return detach(options, common.data)
+  if (options.detach) return detach(options, common.data, terminal)
   const { describeRealism, startServer } = await import('../../server/index.ts')
   const server = await startServer({
     dataDirectory: common.data,
@@ -172,6 +171,7 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
     agents: toNumber(options.agents, '--agents') ?? 2,
     announce: true,
     ...(database !== undefined && { database }),
+    secrets: await secretsOf(terminal),
     ...(realism && { realism }),
   })
   // Who reads that it is ready may stop it at once.
@@ -195,7 +195,8 @@ function stopAsked(): Promise<void> {
 }
 
 /** Starts `sluice up` in the background; its words go to `server.log` in the data directory. */
-async function detach(options: UpOptions, data: string): Promise<unknown> {
+async function detach(options: UpOptions, data: string, terminal: Terminal): Promise<unknown> {
+  const passphrase = await passphraseFor(data, terminal)
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const log = path.join(data, 'server.log')
   const output = openSync(log, 'a', 0o600)
@@ -218,8 +219,15 @@ async function detach(options: UpOptions, data: string): Promise<unknown> {
   const child = spawn(
     process.execPath,
     [...process.execArgv, process.argv[1] ?? '', 'up', '--data', data, ...given, ...realistic],
-    { detached: true, stdio: ['ignore', output, output] },
+    passphrase
+      ? {
+          detached: true,
+          stdio: ['ignore', output, output, 'pipe'],
+          env: { ...process.env, SLUICE_PASSPHRASE_FD: '3' },
+        }
+      : { detached: true, stdio: ['ignore', output, output] },
   )
+  if (passphrase) (child.stdio[3] as Writable).on('error', () => undefined).end(passphrase.open())
   let exited: number | undefined
   child.once('exit', (code) => {
     exited = code ?? 1
@@ -235,6 +243,13 @@ async function detach(options: UpOptions, data: string): Promise<unknown> {
   }
   child.unref()
   return describe(requireRunning(data), data)
+}
+
+/** What the background process has to be given: it has no terminal, and no descriptor of ours. */
+async function passphraseFor(data: string, terminal: Terminal): Promise<Sealed | undefined> {
+  if (process.env['SLUICE_PASSPHRASE_FILE'] !== undefined) return undefined
+  if (!hasPassphrase(data)) return undefined
+  return (await secretsOf(terminal)).passphrase('open')
 }
 
 async function describe(running: RunningServer, data: string): Promise<object> {
@@ -262,13 +277,14 @@ async function environmentOf(
   running: RunningServer,
   data: string,
 ): Promise<Readonly<Record<string, string>>> {
-  const { clientEnvironment, writeBundle } = await import('../../network/index.ts')
+  const { clientEnvironment, writeBundle, writeTrustStore } = await import('../../network/index.ts')
   const caFile = path.join(data, 'ca', 'ca.pem')
   const bundleFile = writeBundle(data, readFileSync(caFile, 'utf8'))
   return clientEnvironment({
     proxyPort: running.proxyPort,
     caFile,
     bundleFile,
+    trustStoreFile: writeTrustStore(bundleFile),
     inherited: process.env,
   })
 }

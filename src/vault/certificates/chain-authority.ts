@@ -11,8 +11,8 @@ const generate = promisify(generateKeyPair)
 
 const ID = 'chain'
 /** The scope and the place of the intermediate's key. */
-const AUTHORITY_SCOPE = 'certificate-authority'
-const AUTHORITY_KEY_PLACE = 'certificates/authority/intermediate'
+export const AUTHORITY_SCOPE = 'certificate-authority'
+export const AUTHORITY_KEY_PLACE = 'certificates/authority/intermediate'
 
 const YEAR_MS = 365 * 86_400_000
 /** A clock that was moved ahead when the authority was made must not make it invalid for others. */

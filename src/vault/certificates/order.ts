@@ -41,7 +41,7 @@ export interface OrderError {
 export type OrderResult = { readonly issued: Issued } | { readonly error: OrderError }
 
 /** Where the private key of a begun operation is sealed. */
-function pendingSealPlace(name: string, requestId: string): string {
+export function pendingSealPlace(name: string, requestId: string): string {
   return `certificates/${name}/pending/${requestId}`
 }
 
