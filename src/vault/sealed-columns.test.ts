@@ -4,7 +4,7 @@ import { changeDataKeys } from '../storage/data-key-change.ts'
 import { loadRootKey } from '../storage/root-key-file.ts'
 import { storedValues } from '../storage/sealed-columns.ts'
 import { Sealer } from '../storage/sealing.ts'
-import { openTestDatabase } from '../storage/testing/test-database.ts'
+import { caughtUp, openTestDatabase } from '../storage/testing/test-database.ts'
 import { openAuthority } from './certificates/chain-authority.ts'
 import type { VaultStore } from './context.ts'
 import { vaultSealedColumns } from './sealed-columns.ts'
@@ -75,6 +75,7 @@ test('values get a new data key while a vault serves, and the old one goes a day
     nowMs: clock.nowMs,
     // What the running vault does each second.
     wait: async (ms: number) => {
+      await caughtUp(vault.db)
       await vault.sealer.refresh()
       clock.moveMs(ms)
     },
@@ -106,7 +107,7 @@ test('a value that was damaged is counted and keeps its data key', async () => {
   const { ask, clock, folder, db } = vault
   await ask('PUT', '/secrets/a', { body: { value: 'one' } })
   await ask('PUT', '/secrets/b', { body: { value: 'two' } })
-  const sql = `update vault_object_version set sealed = (select max(sealed) from vault_object_version)`
+  const sql = `update vault_object_version set sealed = (select sealed from vault_object_version order by id limit 1)`
   await db.write((tx) => tx.run({ sql, bind: () => [] }, undefined))
   const changed = await changeDataKeys({
     dataDirectory: folder,
