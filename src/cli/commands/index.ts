@@ -11,6 +11,11 @@ const files: readonly {
     words: ['up', 'status', 'down', 'env', 'exec', 'hosts'],
     load: async () => (await import('./server.ts')).serverCommands,
   },
+  {
+    words: ['init', 'root-key'],
+    load: async () => (await import('./root-key.ts')).rootKeyCommands,
+  },
+  { words: ['backup'], load: async () => (await import('./backup.ts')).backupCommands },
   { words: ['run'], load: async () => (await import('./run.ts')).runCommands },
   {
     words: ['validate', 'compile', 'language-server'],
@@ -43,6 +48,7 @@ export const nouns: Nouns = {
   ad: 'The directory: applications and service principals.',
   'ad sp': 'Service principals.',
   audit: 'Who did what with the vaults.',
+  backup: 'Backups of everything that the data directory keeps.',
   devops: 'Service connections.',
   'devops service-endpoint': 'Service connections.',
   'devops service-endpoint azurerm': 'Azure Resource Manager connections.',
@@ -53,6 +59,7 @@ export const nouns: Nouns = {
   'pipelines runs': 'Runs.',
   'pipelines runs artifact': 'Artifacts of a run.',
   'pipelines variable-group': 'Variable groups.',
+  'root-key': 'What the data directory is sealed with.',
   role: 'Roles.',
   'role assignment': 'Who has which role where.',
 }
