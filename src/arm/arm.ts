@@ -2,22 +2,35 @@ import type { Clock } from '../base/clock.ts'
 import { isGuid, newGuid } from '../base/ids.ts'
 import type { TokenVerifier } from '../http/principal.ts'
 import type { Service } from '../http/service.ts'
-import type { Database } from '../storage/database.ts'
+import type { Database, Transaction } from '../storage/database.ts'
 import { type Caller, createAuthorization, type Decision } from './authorization.ts'
+import { purgeExpired } from './container-changes.ts'
+import { isExpired } from './containers.ts'
 import type { ArmContext, ArmParts } from './context.ts'
+import { createHsmFinder, type HsmResource } from './managed-hsms.ts'
 import type { RoleAssignment, StoredVault, Subscription } from './model.ts'
-import type { DirectoryPort } from './ports.ts'
+import type { AskKeys, DirectoryPort, HsmStatus } from './ports.ts'
+import { NO_DELAYS, openPropagation, type PropagationDelays } from './propagation.ts'
 import { createAssignment, readRoleId } from './role-assignments.ts'
 import { createArmService } from './service.ts'
 import { openStore } from './store.ts'
-import { isExpired, purgeExpiredVaults, toVaultResource, type VaultResource } from './vaults.ts'
+import { toVaultResource, type VaultResource } from './vaults.ts'
 import { armFault } from './wire-faults.ts'
 
-/** Erases a purged vault's objects. Asked again after a crash, so asking twice must do no harm. */
+/** Erases the objects of a purged vault or managed HSM. Asked again after a crash, so asking twice must do no harm. */
 export type VaultEraser = (vault: {
   readonly dataId: string
   readonly name: string
 }) => Promise<void>
+
+/**
+ * Is told, within the write `tx`, that the access policies or the permission model of a vault change;
+ * what it throws undoes the change. What it gives is run when the change is durable.
+ */
+export type PoliciesWatcher = (
+  tx: Pick<Transaction<never>, 'run'>,
+  vault: VaultResource,
+) => Promise<() => void>
 
 export interface Arm {
   readonly service: Service<ArmContext>
@@ -25,6 +38,10 @@ export interface Arm {
   findVault(name: string): VaultResource | undefined
   /** As `findVault`, but undefined for a deleted vault: what the data plane serves. In memory. */
   findActiveVault(name: string): VaultResource | undefined
+  /** As `findActiveVault`, by the vault's `dataId`. */
+  findActiveVaultOf(dataId: string): VaultResource | undefined
+  /** The managed HSM of that name, in any case; undefined for a deleted one. In memory. */
+  findActiveHsm(name: string): HsmResource | undefined
   /** Vaults that are not deleted. */
   listVaults(): readonly VaultResource[]
   /** Data actions by role assignments; scopes nest down to one object. In memory. */
@@ -39,7 +56,8 @@ export interface Arm {
     readonly tenantId?: string
   }): Promise<Subscription>
   /**
-   * Gives a role, by name or id; doing so twice is the same as once.
+   * Gives a role, by name or id; doing so twice is the same as once. It takes effect at once, whatever
+   * the delays are: nobody asked for it over the wire.
    *
    * @throws Fault `RoleDefinitionDoesNotExist` or `PrincipalNotFound`
    */
@@ -48,9 +66,11 @@ export interface Arm {
     readonly role: string
     readonly principalId: string
   }): Promise<RoleAssignment>
-  /** Registers who erases the objects of a purged vault; the name is free only after it resolves. */
+  /** Registers who erases the objects of a purged vault or managed HSM; the name is free only after it resolves. */
   onVaultPurged(erase: VaultEraser): void
-  /** Purges vaults past their retention and finishes purges that a crash cut short. */
+  /** Registers who is told of changed access policies; making a vault changes none. */
+  onPoliciesChanged(watch: PoliciesWatcher): void
+  /** Purges vaults and managed HSMs past their retention, finishes purges that a crash cut short, forgets former roles. */
   purgeExpired(): Promise<void>
 }
 
@@ -60,18 +80,30 @@ export async function openArm(wiring: {
   readonly clock: Clock
   readonly verifier: TokenVerifier
   readonly directory: DirectoryPort
+  readonly hsmStatus: HsmStatus
+  readonly askKeys: AskKeys
+  /** Absent: changes of rights take effect at once. */
+  readonly delays?: PropagationDelays | undefined
 }): Promise<Arm> {
   const { clock, directory } = wiring
   const store = await openStore(wiring.db)
-  const authorization = createAuthorization(store)
+  const propagation = openPropagation(store, clock, wiring.delays ?? NO_DELAYS)
+  const authorization = createAuthorization(store, propagation)
   const erasers: VaultEraser[] = []
+  const watchers: PoliciesWatcher[] = []
   const parts: ArmParts = {
     store,
     clock,
     directory,
     authorization,
+    hsmStatus: wiring.hsmStatus,
+    askKeys: wiring.askKeys,
+    propagation,
     eraseVault: async (vault) => {
       for (const erase of erasers) await erase(vault)
+    },
+    tellPolicies: async (changes, vault) => {
+      for (const watch of watchers) changes.afterwards(await watch(changes.tx, resourceOf(vault)))
     },
   }
   const resources = new WeakMap<StoredVault, VaultResource>()
@@ -79,6 +111,12 @@ export async function openArm(wiring: {
     const held = resources.get(vault) ?? toVaultResource(vault)
     resources.set(vault, held)
     return held
+  }
+  /** As the data plane judges it: its access policies may lag behind. */
+  const servedOf = (vault: StoredVault): VaultResource => {
+    const accessPolicies = propagation.policiesOf(vault)
+    const resource = resourceOf(vault)
+    return accessPolicies === vault.accessPolicies ? resource : { ...resource, accessPolicies }
   }
   return {
     service: createArmService(parts, wiring.verifier),
@@ -89,8 +127,13 @@ export async function openArm(wiring: {
     },
     findActiveVault: (name) => {
       const vault = store.vaults.find(name.toLowerCase())
-      return vault?.state === 'active' ? resourceOf(vault) : undefined
+      return vault?.state === 'active' ? servedOf(vault) : undefined
     },
+    findActiveVaultOf: (dataId) => {
+      const vault = store.vaultsOfData.list(dataId).find(({ state }) => state === 'active')
+      return vault && servedOf(vault)
+    },
+    findActiveHsm: createHsmFinder(store),
     listVaults: () =>
       store.vaults
         .list()
@@ -104,7 +147,13 @@ export async function openArm(wiring: {
     onVaultPurged: (erase) => {
       erasers.push(erase)
     },
-    purgeExpired: () => purgeExpiredVaults(parts),
+    onPoliciesChanged: (watch) => {
+      watchers.push(watch)
+    },
+    purgeExpired: async () => {
+      await propagation.sweep()
+      await purgeExpired(parts)
+    },
   }
 }
 
@@ -140,6 +189,6 @@ async function assignRole(
     .find((one) => one.roleId === roleId && one.scope.toLowerCase() === scope.toLowerCase())
   if (held) return held
   const principalType = parts.directory.findPrincipal(principalId)?.kind
-  const wish = { scope, roleId, principalId, principalType, actor: principalId }
+  const wish = { scope, roleId, principalId, principalType, actor: principalId, isImmediate: true }
   return (await createAssignment(parts, wish)).assignment
 }

@@ -49,9 +49,15 @@ export interface NetworkAcls {
   }[]
 }
 
-/** A vault as it is stored; a deleted one keeps its name until it is purged. */
-export interface StoredVault {
-  /** Random and lasting: the scope under which the vault's objects are sealed and stored. */
+/** Access policies that were replaced. */
+export interface FormerPolicies {
+  readonly accessPolicies: readonly AccessPolicy[]
+  readonly endedAtMs: number
+}
+
+/** What vaults and managed HSMs keep alike; a deleted one keeps its name until it is purged. */
+export interface StoredResource {
+  /** Random and lasting: the scope under which its objects are sealed and stored. */
   readonly dataId: string
   readonly name: string
   readonly subscriptionId: string
@@ -59,20 +65,35 @@ export interface StoredVault {
   readonly location: string
   readonly tags: Readonly<Record<string, string>>
   readonly tenantId: string
-  readonly sku: 'standard' | 'premium'
-  readonly enableRbacAuthorization: boolean
   readonly softDeleteRetentionInDays: number
   readonly enablePurgeProtection: boolean
-  readonly accessPolicies: readonly AccessPolicy[]
   readonly publicNetworkAccess: string
   readonly networkAcls?: NetworkAcls
+  readonly note: SystemNote
+  /** `purging`: the name is held while its objects are erased. */
+  readonly state: 'active' | 'deleted' | 'purging'
+  readonly deletedAtMs?: number
+}
+
+/** A vault as it is stored. */
+export interface StoredVault extends StoredResource {
+  readonly sku: 'standard' | 'premium'
+  readonly enableRbacAuthorization: boolean
+  readonly accessPolicies: readonly AccessPolicy[]
+  /** What they were before their last changes, oldest first; only while changes take time. */
+  readonly formerPolicies?: readonly FormerPolicies[]
   readonly enabledForDeployment: boolean
   readonly enabledForDiskEncryption: boolean
   readonly enabledForTemplateDeployment: boolean
-  readonly note: SystemNote
-  /** `purging`: the name is held while the vault's objects are erased. */
-  readonly state: 'active' | 'deleted' | 'purging'
-  readonly deletedAtMs?: number
+}
+
+/** A managed HSM as it is stored. */
+export interface StoredHsm extends StoredResource {
+  readonly skuFamily: 'B' | 'C'
+  /** `Standard_B1` and its like. */
+  readonly skuName: string
+  /** In lower case; fixed when the managed HSM is made. */
+  readonly initialAdminObjectIds: readonly string[]
 }
 
 /** What a role allows; wildcards match across slashes, case does not count. */
@@ -110,6 +131,16 @@ export interface RoleAssignment {
   readonly createdBy: string
   readonly updatedAtMs: number
   readonly updatedBy: string
+  /** True for what the installation gave by itself: it never has to wait to take effect. */
+  readonly isImmediate?: boolean
+}
+
+/** An assignment that was taken away or changed and still lingers. */
+export interface FormerAssignment {
+  /** The assignment's id and when it ended. */
+  readonly key: string
+  readonly assignment: RoleAssignment
+  readonly endedAtMs: number
 }
 
 /** A finished long-running operation that a client may still poll. */
@@ -141,6 +172,12 @@ export const vaultTable = documentTable<StoredVault>({
   keyOf: (vault) => vault.name.toLowerCase(),
   columns: (vault) => ({ group_key: groupKey(vault.subscriptionId, vault.resourceGroup) }),
 })
+export const hsmTable = documentTable<StoredHsm>({
+  table: 'arm_managed_hsm',
+  keyColumn: 'name_key',
+  keyOf: (hsm) => hsm.name.toLowerCase(),
+  columns: (hsm) => ({ group_key: groupKey(hsm.subscriptionId, hsm.resourceGroup) }),
+})
 export const roleDefinitionTable = documentTable<RoleDefinition>({
   table: 'role_definition',
   keyColumn: 'id',
@@ -155,6 +192,11 @@ export const roleAssignmentTable = documentTable<RoleAssignment>({
     role_id: assignment.roleId,
     principal_id: assignment.principalId,
   }),
+})
+export const formerAssignmentTable = documentTable<FormerAssignment>({
+  table: 'role_assignment_former',
+  keyColumn: 'key',
+  keyOf: (former) => former.key,
 })
 export const operationTable = documentTable<FinishedOperation>({
   table: 'arm_operation',

@@ -11,33 +11,47 @@ export interface ArmStore {
   readonly groups: Mirror<model.ResourceGroup>
   /** By name in lower case: names are unique in the installation, deleted vaults included. */
   readonly vaults: Mirror<model.StoredVault>
+  /** As `vaults`; a managed HSM and a vault may share a name. */
+  readonly hsms: Mirror<model.StoredHsm>
   readonly customRoles: Mirror<model.RoleDefinition>
   readonly assignments: Mirror<model.RoleAssignment>
+  /** Few: those that linger (`propagation.ts`). */
+  readonly formerAssignments: Mirror<model.FormerAssignment>
   readonly operations: Mirror<model.FinishedOperation>
   readonly assignmentsOf: MirrorIndex<model.RoleAssignment>
   /** By principal and scope key, without anything between: for principals with many roles. */
   readonly assignmentsAt: MirrorIndex<model.RoleAssignment>
+  readonly formerOf: MirrorIndex<model.FormerAssignment>
   readonly vaultsOfGroup: MirrorIndex<model.StoredVault>
+  readonly hsmsOfGroup: MirrorIndex<model.StoredHsm>
+  readonly vaultsOfData: MirrorIndex<model.StoredVault>
 }
 
 /** Loads the resources. */
 export async function openStore(db: Database<unknown>): Promise<ArmStore> {
   const mirrors = new Mirrors(db)
   const vaults = await mirrors.open(model.vaultTable)
+  const hsms = await mirrors.open(model.hsmTable)
   const assignments = await mirrors.open(model.roleAssignmentTable)
+  const formerAssignments = await mirrors.open(model.formerAssignmentTable)
   return {
     mirrors,
     vaults,
+    hsms,
     assignments,
+    formerAssignments,
     subscriptions: await mirrors.open(model.subscriptionTable),
     groups: await mirrors.open(model.resourceGroupTable),
     customRoles: await mirrors.open(model.roleDefinitionTable),
     operations: await mirrors.open(model.operationTable),
     assignmentsOf: assignments.index((assignment) => assignment.principalId),
     assignmentsAt: assignments.index(({ principalId, scope }) => principalId + reachKey(scope)),
+    formerOf: formerAssignments.index(({ assignment }) => assignment.principalId),
+    vaultsOfData: vaults.index(({ dataId }) => dataId),
     vaultsOfGroup: vaults.index((vault) =>
       model.groupKey(vault.subscriptionId, vault.resourceGroup),
     ),
+    hsmsOfGroup: hsms.index((hsm) => model.groupKey(hsm.subscriptionId, hsm.resourceGroup)),
   }
 }
 

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { type Arm, armMigrations, openArm } from '../arm/index.ts'
+import { type Arm, armMigrations, openArm, type PropagationDelays } from '../arm/index.ts'
 import type { Clock } from '../base/clock.ts'
 import {
   devopsMigrations,
@@ -7,6 +7,7 @@ import {
   type OpenDevops,
   openDevops,
 } from '../devops/index.ts'
+import { type Events, eventMigrations, openEvents } from '../events/index.ts'
 import {
   type Identity,
   identityMigrations,
@@ -17,14 +18,21 @@ import { type Monitor, monitorMigrations, openMonitor } from '../monitor/index.t
 import { openBlobs } from '../storage/blobs.ts'
 import { type Database, openSqlite } from '../storage/database.ts'
 import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
-import type { RootKeySecrets } from '../storage/root-key.ts'
 import { finishChange } from '../storage/root-key-change.ts'
 import { RootKeyring } from '../storage/root-key-ring.ts'
 import type { SealedColumn } from '../storage/sealed-columns.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
-import { openVault, type Vault, vaultMigrations, vaultSealedColumns } from '../vault/index.ts'
+import {
+  azureLimits,
+  openVault,
+  type Vault,
+  vaultMigrations,
+  vaultSealedColumns,
+} from '../vault/index.ts'
+import { releasePorts } from './release-ports.ts'
 import { processSecrets } from './secrets.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
+import { describeRealism, type Realism, type ServerSettings } from './settings.ts'
 
 /** Every service, connected; nothing listens yet. */
 export interface Estate {
@@ -34,17 +42,16 @@ export interface Estate {
   readonly arm: Arm
   readonly vault: Vault
   readonly monitor: Monitor
+  readonly events: Events
   /** Opened when it is first asked for: the largest room, and vaults do not need it. */
   devops(): Promise<OpenDevops>
+  /** Removes data keys that nothing has used for a day. */
+  dropRetiredKeys(): Promise<void>
   close(): Promise<void>
 }
 
 /** How a data directory is opened. */
-export interface OpenOptions {
-  readonly writesPerCommit?: number | undefined
-  /** Absent: a passphrase comes from where the environment says. */
-  readonly secrets?: RootKeySecrets | undefined
-}
+export type OpenOptions = Pick<ServerSettings, 'writesPerCommit' | 'realism' | 'secrets'>
 
 /** All steps of all rooms, in the order in which they were released. */
 const migrations: readonly Migration[] = [
@@ -54,6 +61,7 @@ const migrations: readonly Migration[] = [
   ...armMigrations,
   ...vaultMigrations,
   ...monitorMigrations,
+  ...eventMigrations,
   ...devopsMigrations,
 ]
 
@@ -73,22 +81,41 @@ export async function openEstate(
   clock: Clock,
   options: OpenOptions,
 ): Promise<Estate> {
+  const { realism } = options
   const { db, sealer } = await openData(dataDirectory, clock, options)
   try {
     const ids = await readEstateIds(db)
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
     const monitor = openMonitor({ db, clock })
+    const events = openEvents(db)
     const { verifier, directory } = identity
-    const arm = await openArm({ db, clock, verifier, directory })
+    const arm = await openArm({
+      db,
+      clock,
+      verifier,
+      directory,
+      delays: delaysOf(realism),
+      hsmStatus: { isActivated: (dataId) => vault.isHsmActivated(dataId) },
+      askKeys: (asked) => vault.askForManager(asked),
+    })
     const vault = openVault({
       db,
       sealer,
       clock,
       verifier,
-      directory: { findVault: arm.findActiveVault },
+      directory: {
+        findVault: arm.findActiveVault,
+        findVaultOf: arm.findActiveVaultOf,
+        findHsm: arm.findActiveHsm,
+      },
       authorizer: arm,
       audit: monitor,
+      release: releasePorts(dataDirectory, identity),
+      events,
+      ...(realism?.throttling && { limits: azureLimits }),
+      ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),
     })
+    arm.onPoliciesChanged(vault.policiesChanged)
     arm.onVaultPurged(({ dataId }) => vault.eraseVault(dataId))
     const openRoom = async () => {
       const { taskCatalog } = await import('./task-catalog.ts')
@@ -117,11 +144,23 @@ export async function openEstate(
       await unfollow()
       await db.close()
     }
-    return { db, ids, identity, arm, vault, monitor, devops, close }
+    const dropRetiredKeys = () => dropKeys(db, clock)
+    return { db, ids, identity, arm, vault, monitor, events, devops, dropRetiredKeys, close }
   } catch (error) {
     await db.close()
     throw error
   }
+}
+
+async function dropKeys(db: Database<unknown>, clock: Clock): Promise<void> {
+  const { dropRetired } = await import('../storage/data-key-change.ts')
+  await dropRetired({ db, nowMs: () => clock.nowMs(), columns: loadSealedColumns })
+}
+
+function delaysOf(realism: Realism | undefined): PropagationDelays | undefined {
+  if (!realism) return undefined
+  const { roleDelaySeconds, policyDelaySeconds } = realism
+  return { rolesMs: roleDelaySeconds * 1000, policiesMs: policyDelaySeconds * 1000 }
 }
 
 /** Every column of every room whose values are sealed: a new data key has to reach them all. */

@@ -17,8 +17,10 @@ export async function listOperations(
   const services = {
     'Token service': identity.service,
     'Microsoft Graph': identity.graph,
+    'Attestation for tests': identity.attestation,
     'Resource manager': arm.service,
     'Key Vault': vault.service,
+    'Managed HSM': vault.hsmService,
     'Azure DevOps': (await devops()).service,
   }
   const listed = Object.entries(services).map(([service, { operations }]) => ({

@@ -17,7 +17,7 @@ export interface RootKeyView {
 }
 
 /** The kinds of root key a directory may have. */
-export const rootKeyProviders: readonly string[] = Object.keys(rootKeySources)
+const rootKeyProviders: readonly string[] = Object.keys(rootKeySources)
 
 /** @throws Fault `UsageWrong` for a word that is no kind of root key */
 export function toProvider(word: string): RootKeyProvider {

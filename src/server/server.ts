@@ -63,6 +63,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
         proxyPort: proxyPort ?? 0,
         startedAtMs,
         version: packageVersion(),
+        realism: settings.realism,
       })
       ending.push(() => withdraw(dataDirectory))
     }
@@ -96,21 +97,26 @@ async function openFronts(
   const { identity, arm, vault, devops } = estate
   const front = frontService({
     version: packageVersion(),
+    realism: settings.realism,
     monitor: estate.monitor,
+    events: estate.events,
     verifier: identity.verifier,
     mayReadAudit: (principal, vaultName) => {
-      const scope = vaultName === undefined ? undefined : arm.findVault(vaultName)?.id
+      const scope = vaultName === undefined ? undefined : findContainerId(arm, vaultName)
       const asked = scope ?? `/subscriptions/${estate.ids.subscriptionId}`
       return arm.isAllowed(principal, 'Microsoft.Insights/eventtypes/values/read', asked)
     },
-    findVaultId: (name) => arm.findVault(name)?.id,
+    findVaultId: (name) => findContainerId(arm, name),
     findName: (objectId) => identity.directory.findPrincipal(objectId)?.displayName,
+    certificateAuthority: vault.certificateAuthority,
   })
   const services = {
     identity: identity.service,
+    attestation: identity.attestation,
     graph: identity.graph,
     arm: arm.service,
     vault: vault.service,
+    managedHsm: vault.hsmService,
     devops: async () => (await devops()).service,
     front,
   }
@@ -131,11 +137,19 @@ async function openFronts(
   return { port: listener.port, proxyPort: proxy.port }
 }
 
+/** Of a vault by its name, or of a managed HSM that is not deleted as `managedHSMs/NAME`. */
+function findContainerId(arm: Estate['arm'], name: string): string | undefined {
+  const hsm = /^managedHSMs\/(.+)$/i.exec(name)?.[1]
+  return hsm === undefined ? arm.findVault(name)?.id : arm.findActiveHsm(hsm)?.id
+}
+
 function startSweeping(estate: Estate, ending: Ending): void {
   const timer = setInterval(() => {
     recover(estate).catch(reportBug)
     estate.vault.sweep(systemClock.nowMs()).catch(reportBug)
+    estate.events.sweep(systemClock.nowMs()).catch(reportBug)
     estate.arm.purgeExpired().catch(reportBug)
+    estate.dropRetiredKeys().catch(reportBug)
   }, SWEEP_MS)
   timer.unref()
   ending.push(() => clearInterval(timer))

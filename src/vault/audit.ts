@@ -4,17 +4,24 @@ import type { Call } from '../http/call.ts'
 import { http } from '../http/node-http.ts'
 import type { Principal } from '../http/principal.ts'
 import type { Reply } from '../http/reply.ts'
+import { type EventSource, type Moment, objectTypes, publicId } from './events.ts'
+import type { Kind } from './faults.ts'
 import type { VersionFacts } from './objects/version.ts'
-import type { VaultOperation } from './operation.ts'
-import type { AuditEntry, AuditSink, VaultResource } from './ports.ts'
+import type {
+  AuditEntry,
+  AuditSink,
+  DataPlaneResource,
+  HsmResource,
+  VaultResource,
+} from './ports.ts'
 
 /** Client texts are cut to this many characters before they are kept. */
 const TEXT_LIMIT = 512
 
 /** What became known of a request while it was judged. */
 export interface Trace {
-  readonly vault: VaultResource
-  readonly operation: VaultOperation
+  readonly vault: VaultResource | HsmResource
+  readonly operation: { readonly audit: string }
   principal: Principal | undefined
   isAddressAuthorized: boolean
   isAllowed: boolean
@@ -61,15 +68,20 @@ export function toAuditEntry(call: Call, trace: Trace, reply: Reply, nowMs: numb
 
 function addCaller(entry: Draft, trace: Trace, principal: Principal): void {
   entry.identity = identityOf(principal)
-  if (trace.vault.enableRbacAuthorization) entry.isRbacAuthorized = trace.isAllowed
+  if (usesRoles(trace.vault)) entry.isRbacAuthorized = trace.isAllowed
   else entry.isAccessPolicyMatch = trace.isAllowed
   entry.isAddressAuthorized = trace.isAddressAuthorized
   if (trace.assignmentId !== undefined) entry.appliedAssignmentId = trace.assignmentId
 }
 
-const upperIds = new WeakMap<VaultResource, string>()
+/** A managed HSM has no other model. */
+function usesRoles(vault: VaultResource | HsmResource): boolean {
+  return vault.kind === 'managedHsm' || vault.enableRbacAuthorization
+}
 
-function upperIdOf(vault: VaultResource): string {
+const upperIds = new WeakMap<DataPlaneResource, string>()
+
+function upperIdOf(vault: DataPlaneResource): string {
   let id = upperIds.get(vault)
   if (id === undefined) {
     id = vault.id.toUpperCase()
@@ -84,7 +96,8 @@ function signatureOf(status: number): string {
 
 function errorOf(reply: Reply): { code: string; message: string } {
   const error = isObject(reply.body) ? reply.body['error'] : undefined
-  if (!isObject(error)) return { code: String(reply.status), message: '' }
+  // The 401 of a managed HSM has no envelope.
+  if (!isObject(error)) return { code: signatureOf(reply.status), message: '' }
   const inner = error['innererror']
   const code = isObject(inner) ? inner['code'] : error['code']
   return { code: String(code), message: String(error['message']) }
@@ -105,7 +118,7 @@ function cut(header: string | readonly string[] | undefined): string | undefined
 /** Records a version that a policy made: nobody called, and the vault's public name is the origin. */
 export function recordByClock(
   audit: AuditSink,
-  vault: VaultResource,
+  vault: EventSource,
   done: {
     readonly kind: 'keys' | 'certificates'
     readonly made: VersionFacts
@@ -113,11 +126,42 @@ export function recordByClock(
   },
 ): void {
   const { kind, made, nowMs } = done
-  const id = `https://${vault.name}.vault.azure.net/${kind}/${made.name}/${made.version}`
-  audit.record({
-    timeMs: nowMs,
+  audit.record(
+    entryOfOurs(vault, {
+      operationName: kind === 'keys' ? 'KeyRotateIfDue' : 'CertificateRenew',
+      path: `${kind}/${made.name}/${made.version}`,
+      nowMs,
+    }),
+  )
+}
+
+/** Records that an event was published which has a word of its own in the audit log (key-vault.md §14.3). */
+export function recordNotice(
+  audit: AuditSink,
+  vault: EventSource,
+  told: {
+    readonly what: 'VaultAccessPolicyChanged' | { readonly kind: Kind; readonly moment: Moment }
+    /** Of the object, empty for the vault. */
+    readonly path: string
+    readonly nowMs: number
+  },
+): void {
+  const { what, path, nowMs } = told
+  const word = typeof what === 'string' ? what : `${objectTypes[what.kind]}${what.moment}`
+  const operationName = `${word}EventGridNotification`
+  audit.record(entryOfOurs(vault, { operationName, path, nowMs }))
+}
+
+/** What the vault did by itself. */
+function entryOfOurs(
+  vault: EventSource,
+  done: { readonly operationName: string; readonly path: string; readonly nowMs: number },
+): AuditEntry {
+  const id = publicId(vault, done.path)
+  return {
+    timeMs: done.nowMs,
     resourceId: vault.id.toUpperCase(),
-    operationName: kind === 'keys' ? 'KeyRotateIfDue' : 'CertificateRenew',
+    operationName: done.operationName,
     resultType: 'Success',
     resultSignature: 'OK',
     durationMs: 0,
@@ -126,5 +170,5 @@ export function recordByClock(
     requestUri: id,
     id,
     httpStatusCode: 200,
-  })
+  }
 }

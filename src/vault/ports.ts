@@ -1,5 +1,7 @@
+import type { KeyObject } from 'node:crypto'
 import type { Call } from '../http/call.ts'
 import type { Principal } from '../http/principal.ts'
+import type { Transaction } from '../storage/database.ts'
 
 /** Permission names of one access policy entry, per kind of object. `all` does not include purge. */
 export interface PolicyPermissions {
@@ -25,29 +27,48 @@ export interface NetworkAcls {
   readonly virtualNetworkRules?: readonly { readonly id: string }[]
 }
 
-/** A vault as the resource manager describes it. A change gives a new object. */
-export interface VaultResource {
+/** What vaults and managed HSMs have in common, as the resource manager describes them. */
+export interface DataPlaneResource {
+  readonly kind: 'vault' | 'managedHsm'
   /** Its ARM id, in the casing it was made with. */
   readonly id: string
   readonly name: string
   readonly location: string
   readonly tenantId: string
-  /** A GUID that stays when the vault is deleted and recovered: the scope of its stored data. */
+  /** A GUID that stays when it is deleted and recovered: the scope of its stored data. */
   readonly dataId: string
-  readonly sku: 'standard' | 'premium'
-  readonly enableRbacAuthorization: boolean
   /** 7 to 90. */
   readonly softDeleteRetentionInDays: number
   readonly enablePurgeProtection: boolean
-  readonly accessPolicies: readonly AccessPolicy[]
   readonly publicNetworkAccess: 'Enabled' | 'Disabled' | 'SecuredByPerimeter'
   readonly networkAcls?: NetworkAcls
 }
 
-/** The vaults that exist and are not deleted, in memory. */
+/** A vault. A change gives a new object. */
+export interface VaultResource extends DataPlaneResource {
+  readonly kind: 'vault'
+  readonly sku: 'standard' | 'premium'
+  readonly enableRbacAuthorization: boolean
+  readonly accessPolicies: readonly AccessPolicy[]
+}
+
+/** A managed HSM. A change gives a new object. */
+export interface HsmResource extends DataPlaneResource {
+  readonly kind: 'managedHsm'
+  /** `Standard_B1` and its like. */
+  readonly skuName: string
+  /** Who is Managed HSM Administrator at `/` from the first request on. */
+  readonly initialAdminObjectIds: readonly string[]
+}
+
+/** The vaults and managed HSMs that exist and are not deleted, in memory. */
 export interface VaultDirectory {
   /** By the first label of the host, compared without case. */
   findVault(name: string): VaultResource | undefined
+  /** By its `dataId`: for what the clock does, when no request names the vault. */
+  findVaultOf(dataId: string): VaultResource | undefined
+  /** As `findVault`; a managed HSM and a vault may share a name. */
+  findHsm(name: string): HsmResource | undefined
 }
 
 /** Role assignments, evaluated in memory. */
@@ -62,8 +83,8 @@ export interface Authorizer {
 
 /** What the network knows about a caller beyond the address. Absent: nobody is known. */
 export interface CallerRoutes {
-  /** ARM id of the approved private endpoint of this vault through which the call came. */
-  findPrivateEndpoint(call: Call, vault: VaultResource): string | undefined
+  /** ARM id of the approved private endpoint of this vault or HSM through which the call came. */
+  findPrivateEndpoint(call: Call, resource: DataPlaneResource): string | undefined
   /** ARM id of the subnet the address belongs to, when it reaches the vault by a service endpoint. */
   findSubnet(address: string): string | undefined
   /** True for the services that `bypass: AzureServices` lets in. */
@@ -113,7 +134,48 @@ export interface AuditEntry {
   }
 }
 
+/** An event in Event Grid's words (key-vault.md §15). Never holds a value. */
+export interface VaultEvent {
+  /** ARM id of the vault. */
+  readonly topic: string
+  /** `Microsoft.KeyVault.SecretNewVersionCreated` … */
+  readonly type: string
+  /** The bare name of the object, or of the vault. */
+  readonly subject: string
+  readonly timeMs: number
+  /** Its last six members are null when the event is the vault's own. Times are in seconds. */
+  readonly data: {
+    readonly Id: string
+    readonly VaultName: string
+    readonly ObjectType: 'Certificate' | 'Key' | 'Secret' | null
+    readonly ObjectName: string | null
+    readonly Version: string | null
+    readonly NBF: number | null
+    readonly EXP: number | null
+  }
+}
+
+/** What recording an event needs of a write in progress. */
+export type EventWrite = Pick<Transaction<never>, 'run'>
+
+/** Takes events: each is there when the write `tx` is, and only then. */
+export interface EventSink {
+  record(tx: EventWrite, event: VaultEvent): Promise<void>
+}
+
 /** Takes audit entries. Must not throw and must not wait. */
 export interface AuditSink {
   record(entry: AuditEntry): void
+}
+
+/**
+ * Gets a JSON document that an attestation service publishes; the address begins with https. It throws
+ * when there is none, and must bound time and size and follow no redirects.
+ */
+export type FetchDocument = (url: string) => Promise<unknown>
+
+/** Certificates for the host names of vaults: with them a vault signs what it releases. */
+export interface HostCertificates {
+  /** An RSA key, and base64 of DER: its certificate for `host`, then who signed that. */
+  read(host: string): Promise<{ readonly key: KeyObject; readonly x5c: readonly string[] }>
 }

@@ -1,11 +1,14 @@
 import type { SealedColumn } from '../storage/sealed-columns.ts'
 import { passwordPlace } from './certificates/authority-operations.ts'
-import { pendingSealPlace } from './certificates/issue.ts'
+import { AUTHORITY_KEY_PLACE, AUTHORITY_SCOPE } from './certificates/chain-authority.ts'
+import { pendingSealPlace } from './certificates/order.ts'
 import type { PendingState } from './certificates/pending-store.ts'
 import type { Kind } from './faults.ts'
+import { atRest } from './hsm/domain-store.ts'
 import { sealPlace } from './objects/objects.ts'
 
 const scope = { prefix: 'vault:', column: 'vault' }
+const hsmScope = { prefix: 'vault:', column: 'hsm' }
 
 /** Everything that this room seals in the database. */
 export const vaultSealedColumns: readonly SealedColumn[] = [
@@ -39,5 +42,26 @@ export const vaultSealedColumns: readonly SealedColumn[] = [
     scope,
     // Only issuers have a password; their rows are named as the place is.
     place: ({ name }) => passwordPlace(String(name).replace(/^issuers\//, '')),
+  },
+  {
+    table: 'vault_certificate_authority',
+    column: 'sealed',
+    key: ['id'],
+    scope: AUTHORITY_SCOPE,
+    place: () => AUTHORITY_KEY_PLACE,
+  },
+  {
+    table: 'vault_hsm_domain',
+    column: 'sealed',
+    key: ['hsm'],
+    scope: hsmScope,
+    place: () => atRest.domainPlace,
+  },
+  {
+    table: 'vault_hsm_transfer_key',
+    column: 'sealed',
+    key: ['hsm'],
+    scope: hsmScope,
+    place: () => atRest.transferPlace,
   },
 ]

@@ -2,34 +2,55 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { Call } from '../http/call.ts'
 import type { Operation } from '../http/operation.ts'
-import { findBearer, type Principal, type TokenVerifier } from '../http/principal.ts'
+import type { Principal, TokenVerifier } from '../http/principal.ts'
 import type { Reply, ReplyHeaders } from '../http/reply.ts'
 import type { Service } from '../http/service.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
-import { checkToken, tokenMissing, toTokenRefusal } from './access/authenticate.ts'
+import { authenticate } from './access/authenticate.ts'
 import { challengeOf } from './access/challenge.ts'
 import { checkNetwork } from './access/firewall.ts'
 import { checkPermission } from './access/permission.ts'
 import { readApiVersion } from './api-versions.ts'
-import { type Trace, toAuditEntry } from './audit.ts'
+import { recordNotice, type Trace, toAuditEntry } from './audit.ts'
 import { authorityOperations } from './certificates/authority-operations.ts'
+import { readAuthorityPem } from './certificates/chain-authority.ts'
 import { certificateOperations } from './certificates/operations.ts'
+import { settleDue } from './certificates/order.ts'
 import { pendingOperations } from './certificates/pending-operations.ts'
 import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
+import { policiesEvent } from './events.ts'
 import type { VaultFaultCode } from './faults.ts'
+import { HsmJobs } from './hsm/jobs.ts'
+import type { HsmCall } from './hsm/operation.ts'
+import { HsmService } from './hsm/service.ts'
+import { eraseState, findActivation, HsmStates } from './hsm/state.ts'
+import { AttestationKeys } from './keys/attestation-keys.ts'
 import { keyUseOperations } from './keys/crypto-operations.ts'
 import { keyOperations } from './keys/operations.ts'
+import { releaseOperations } from './keys/release.ts'
 import { rotateDue } from './keys/rotate-due.ts'
 import { rotationOperations } from './keys/rotation.ts'
+import { createManagerKeys, type ManagerKeys } from './manager-keys.ts'
 import { LatestCache } from './objects/latest-cache.ts'
 import { purgeOverdue, purgeVault } from './objects/retention.ts'
 import type { ObjectTables } from './objects/tables.ts'
 import type { VaultOperation } from './operation.ts'
 import { meantMethod, plainPath } from './paths.ts'
-import type { AuditSink, Authorizer, CallerRoutes, VaultDirectory, VaultResource } from './ports.ts'
+import type {
+  AuditSink,
+  Authorizer,
+  CallerRoutes,
+  EventSink,
+  EventWrite,
+  FetchDocument,
+  HostCertificates,
+  VaultDirectory,
+  VaultResource,
+} from './ports.ts'
 import { secretOperations } from './secrets/operations.ts'
+import { tellDue } from './tell-due.ts'
 import { retryAfterSeconds, Throttle, type ThrottleLimits } from './throttle.ts'
 import { vaultFaultReply } from './wire-faults.ts'
 import { commonHeaders } from './wire-headers.ts'
@@ -45,10 +66,18 @@ export interface VaultPorts {
   readonly directory: VaultDirectory
   readonly authorizer: Authorizer
   readonly audit: AuditSink
+  readonly events: EventSink
   /** Absent: no private endpoints, no subnets, no trusted services. */
   readonly routes?: CallerRoutes
   /** Absent: no limits. `azureLimits` are Azure's. */
   readonly limits?: ThrottleLimits
+  /** Absent: no key is released. */
+  readonly release?: {
+    readonly fetchDocument: FetchDocument
+    readonly certificates: HostCertificates
+  }
+  /** What `/healthstatus` says beside the documented headers. */
+  readonly healthHeaders?: ReplyHeaders
   /** Bytes of sealed rows kept in memory, 64 MiB unless told. */
   readonly cacheBytes?: number
 }
@@ -58,14 +87,29 @@ export interface Swept {
   readonly purged: number
   readonly rotated: number
   readonly renewed: number
+  /** Events of versions whose end is near or has come. */
+  readonly told: number
 }
 
 export interface Vault {
   readonly service: Service<VaultCall>
-  /** Does what is due: purges after the retention, key rotation, certificate renewal. */
+  /** The data plane of managed HSMs. */
+  readonly hsmService: Service<HsmCall>
+  /** A key operation in the name of the resource manager, which has judged the caller. */
+  readonly askForManager: ManagerKeys
+  /** False until the security domain of that managed HSM was downloaded. */
+  isHsmActivated(dataId: string): Promise<boolean>
+  /** Does what is due: purges, key rotation, certificate orders and renewal, events of what expires. */
   sweep(nowMs: number): Promise<Swept>
-  /** Destroys everything of a vault that was purged. */
+  /**
+   * Tells, within the write `tx` that does it, that the access policies or the permission model of a
+   * vault change. What it gives is to be called when the change is durable.
+   */
+  policiesChanged(tx: EventWrite, vault: VaultResource): Promise<() => void>
+  /** Destroys everything of a vault or a managed HSM that was purged. */
   eraseVault(dataId: string): Promise<void>
+  /** PEM of the authority behind the named issuers of all vaults; it is made when there is none. */
+  certificateAuthority(): Promise<{ readonly root: string; readonly intermediate: string }>
 }
 
 /** Opens the data plane of all vaults. */
@@ -74,17 +118,38 @@ export function openVault(ports: VaultPorts): Vault {
     db: ports.db as Database<ObjectTables>,
     sealer: ports.sealer,
     cache: new LatestCache(ports.cacheBytes ?? CACHE_BYTES),
+    jobs: new HsmJobs(ports.db as Database<ObjectTables>, ports.clock),
+    events: ports.events,
     throttle: ports.limits && new Throttle(ports.limits),
+    release: ports.release && {
+      keys: new AttestationKeys(ports.release.fetchDocument, ports.clock),
+      certificates: ports.release.certificates,
+    },
   }
+  const states = new HsmStates(store.db)
   return {
     service: new VaultService(ports, store),
-    sweep: async (nowMs) => ({
-      purged: await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs))),
-      rotated: await rotateDue(ports, store, nowMs),
-      renewed: await renewDue(ports, store, nowMs),
-    }),
+    hsmService: new HsmService(ports, store, states),
+    askForManager: createManagerKeys(ports, store, states),
+    isHsmActivated: async (dataId) => (await findActivation(store.db, dataId)) !== undefined,
+    sweep: async (nowMs) => {
+      await store.jobs.endDeadOnes()
+      const purged = await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs)))
+      const rotated = await rotateDue(ports, store, nowMs)
+      await settleDue(ports, store, nowMs)
+      const renewed = await renewDue(ports, store, nowMs)
+      return { purged, rotated, renewed, told: await tellDue(ports, store, nowMs) }
+    },
+    certificateAuthority: () => readAuthorityPem(store, ports.clock.nowMs()),
+    policiesChanged: async (tx, vault) => {
+      const nowMs = ports.clock.nowMs()
+      await ports.events.record(tx, policiesEvent(vault, nowMs))
+      const what = 'VaultAccessPolicyChanged'
+      return () => recordNotice(ports.audit, vault, { what, path: '', nowMs })
+    },
     eraseVault: async (dataId) => {
       await repeat(() => store.db.write((tx) => purgeVault(tx, dataId)))
+      await states.change(dataId, (tx) => eraseState(tx, dataId))
       store.cache.clear()
     },
   }
@@ -115,9 +180,14 @@ const healthStatus: VaultOperation = {
   }),
 }
 
+interface VaultTrace extends Trace {
+  readonly vault: VaultResource
+  readonly operation: VaultOperation
+}
+
 /** What became known of the call so far; undefined before its vault was found. */
-function traceOf(call: Call): Trace | undefined {
-  return call.memo as Trace | undefined
+function traceOf(call: Call): VaultTrace | undefined {
+  return call.memo as VaultTrace | undefined
 }
 
 class VaultService implements Service<VaultCall> {
@@ -128,6 +198,7 @@ class VaultService implements Service<VaultCall> {
     ...keyOperations,
     ...rotationOperations,
     ...keyUseOperations,
+    ...releaseOperations,
     ...certificateOperations,
     ...pendingOperations,
     ...authorityOperations,
@@ -152,7 +223,7 @@ class VaultService implements Service<VaultCall> {
     // A health check has no vault and no caller; its handler looks at neither.
     if (!right) return undefined as unknown as VaultCall
     const vault = this.#readVault(call)
-    const trace: Trace = {
+    const trace: VaultTrace = {
       vault,
       operation: operation as VaultOperation,
       principal: undefined,
@@ -162,9 +233,7 @@ class VaultService implements Service<VaultCall> {
       privateEndpoint: undefined,
     }
     call.memo = trace
-    const token = findBearer(call.headers.authorization)
-    if (token === undefined) throw tokenMissing()
-    const verified = this.#verify(token, vault)
+    const verified = authenticate(call, vault, this.#ports.verifier)
     if (verified instanceof Promise) {
       return verified.then((principal) => this.#admit(call, trace, principal))
     }
@@ -188,7 +257,9 @@ class VaultService implements Service<VaultCall> {
   }
 
   headers(call: Call): ReplyHeaders {
-    return commonHeaders(call, traceOf(call))
+    const headers = commonHeaders(call, traceOf(call))
+    if (call.path !== healthStatus.path) return headers
+    return { ...headers, ...this.#ports.healthHeaders }
   }
 
   answered(call: Call, _operation: Operation<VaultCall> | undefined, reply: Reply): void {
@@ -203,22 +274,8 @@ class VaultService implements Service<VaultCall> {
     throw new Fault<VaultFaultCode>('VaultNotFound', `There is no key vault at ${call.host}.`)
   }
 
-  #verify(token: string, vault: VaultResource): Principal | Promise<Principal> {
-    const { verifier } = this.#ports
-    const refuse = (thrown: unknown): never => {
-      throw toTokenRefusal(thrown, vault, verifier)
-    }
-    try {
-      const verified = verifier.verify(token)
-      return verified instanceof Promise ? verified.catch(refuse) : verified
-    } catch (thrown) {
-      return refuse(thrown)
-    }
-  }
-
-  #admit(call: Call, trace: Trace, principal: Principal): VaultCall | Promise<VaultCall> {
+  #admit(call: Call, trace: VaultTrace, principal: Principal): VaultCall | Promise<VaultCall> {
     const { vault, operation } = trace
-    checkToken(principal, vault, call.suffix, this.#ports.verifier)
     trace.principal = principal
     trace.privateEndpoint = checkNetwork(call, principal, vault, this.#ports.routes)
     trace.isAddressAuthorized = true

@@ -13,6 +13,7 @@ const WIRE: Record<VaultFaultCode, Spelling> = {
   AccessDenied: { status: 403, code: 'Forbidden', inner: 'AccessDenied' },
   AlgorithmWrong: { status: 400, code: 'BadParameter' },
   ApiVersionWrong: { status: 400, code: 'BadParameter' },
+  AttestationRefused: { status: 403, code: 'Forbidden' },
   BackupUnreadable: { status: 400, code: 'BadParameter' },
   BodyTooLarge: { status: 413, code: 'RequestEntityTooLarge' },
   CertificateIssuerNotFound: { status: 404, code: 'CertificateIssuerNotFound' },
@@ -23,10 +24,16 @@ const WIRE: Record<VaultFaultCode, Spelling> = {
   DataBusy: { status: 503, code: 'ServiceUnavailable' },
   DatabaseClosed: { status: 503, code: 'ServiceUnavailable' },
   DeletedNameHeld: { status: 409, code: 'Conflict', inner: 'ObjectIsDeletedButRecoverable' },
+  DomainUnreadable: { status: 400, code: 'BadParameter' },
+  HsmActivated: { status: 409, code: 'Conflict' },
+  HsmBusy: { status: 409, code: 'Conflict' },
+  HsmJobNotFound: { status: 404, code: 'NotFound' },
+  StorageRefused: { status: 400, code: 'StorageError' },
   DiskFull: { status: 503, code: 'ServiceUnavailable' },
   ForbiddenByConnection: { status: 403, code: 'Forbidden', inner: 'ForbiddenByConnection' },
   ForbiddenByFirewall: { status: 403, code: 'Forbidden', inner: 'ForbiddenByFirewall' },
   ForbiddenByRbac: { status: 403, code: 'Forbidden', inner: 'ForbiddenByRbac' },
+  HsmNotActivated: { status: 403, code: 'Forbidden', inner: 'HsmNotActivated' },
   JsonWrong: { status: 400, code: 'BadParameter' },
   KeyDisabled: { status: 403, code: 'Forbidden', inner: 'KeyDisabled' },
   KeyExpired: { status: 403, code: 'Forbidden', inner: 'KeyExpired' },
@@ -34,6 +41,8 @@ const WIRE: Record<VaultFaultCode, Spelling> = {
   KeyNotYetValid: { status: 403, code: 'Forbidden', inner: 'KeyNotYetValid' },
   KeyOperationForbidden: { status: 403, code: 'Forbidden', inner: 'KeyOperationForbidden' },
   ManagedObject: { status: 403, code: 'Forbidden' },
+  ManagerRefused: { status: 400, code: 'BadParameter' },
+  MergeForbidden: { status: 403, code: 'Forbidden' },
   NameTaken: { status: 409, code: 'Conflict' },
   NameWrong: { status: 400, code: 'BadParameter' },
   NotOffered: { status: 400, code: 'NotSupported' },
@@ -44,21 +53,34 @@ const WIRE: Record<VaultFaultCode, Spelling> = {
   PendingOver: { status: 400, code: 'BadParameter' },
   PropertyWrong: { status: 400, code: 'BadParameter' },
   PurgeNotEnabled: { status: 400, code: 'NotSupported' },
+  ReleaseForbidden: { status: 403, code: 'Forbidden' },
+  RoleAssignmentExists: { status: 409, code: 'RoleAssignmentExists' },
+  RoleAssignmentNotFound: { status: 404, code: 'RoleAssignmentNotFound' },
+  RoleDefinitionNotFound: { status: 404, code: 'RoleDefinitionNotFound' },
+  RoleWrong: { status: 400, code: 'BadParameter' },
   SealBroken: { status: 500, code: 'InternalServerError' },
   SecretDisabled: { status: 403, code: 'Forbidden', inner: 'SecretDisabled' },
   SecretNotFound: { status: 404, code: 'SecretNotFound' },
+  SettingNotFound: { status: 404, code: 'SettingNotFound' },
   Throttled: { status: 429, code: 'Throttled' },
   TokenMissing: { status: 401, code: 'Unauthorized' },
   TokenRefused: { status: 401, code: 'Unauthorized' },
   VaultNotFound: { status: 404, code: 'VaultNotFound' },
 }
 
+const BUG_CODE = 'InternalServerError'
+
 const BUG: Reply = json(500, {
   error: {
-    code: 'InternalServerError',
+    code: BUG_CODE,
     message: 'An internal error occurred. The log has it under the x-ms-request-id of this answer.',
   },
 })
+
+/** The error's code alone, for what is told later than in an answer. */
+export function wireCodeOf(fault: Fault): string {
+  return Object.hasOwn(WIRE, fault.code) ? WIRE[fault.code as VaultFaultCode].code : BUG_CODE
+}
 
 /** Spells what was thrown; a bug shows no text of its own. */
 export function vaultFaultReply(thrown: unknown): Reply {

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { command } from '../command.ts'
+import { maintenance } from '../maintenance.ts'
 import { secretsOf } from '../secrets.ts'
 
 export const backupCommands = [
@@ -7,7 +8,7 @@ export const backupCommands = [
     'backup create --file|-f <file>',
     'Write everything that the data directory keeps into one sealed file; servers go on meanwhile.',
     async ({ file }, { common, terminal }) => {
-      const { createBackup } = await import('../../server/index.ts')
+      const { createBackup } = await maintenance()
       const secrets = await secretsOf(terminal)
       return createBackup(common.data, path.resolve(file), { secrets })
     },
@@ -20,7 +21,7 @@ export const backupCommands = [
     'backup verify --file|-f <file>',
     'Read a backup to its end and check every byte of it.',
     async ({ file }, { terminal }) => {
-      const { verifyBackup } = await import('../../server/index.ts')
+      const { verifyBackup } = await maintenance()
       return verifyBackup(path.resolve(file), await secretsOf(terminal))
     },
     { help: { file: 'The backup to read.' } },
@@ -29,7 +30,7 @@ export const backupCommands = [
     'backup restore --file|-f <file> [--root-key <provider>]',
     'Make a new data directory from a backup, with a root key of its own.',
     async ({ file, rootKey }, { common, terminal }) => {
-      const { restoreBackup, toProvider } = await import('../../server/index.ts')
+      const { restoreBackup, toProvider } = await maintenance()
       const provider = toProvider(rootKey ?? 'file')
       const secrets = await secretsOf(terminal)
       return restoreBackup(path.resolve(file), common.data, { secrets, provider })

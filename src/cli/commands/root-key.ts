@@ -1,4 +1,5 @@
 import { command } from '../command.ts'
+import { maintenance } from '../maintenance.ts'
 import { secretsOf } from '../secrets.ts'
 
 export const rootKeyCommands = [
@@ -6,7 +7,7 @@ export const rootKeyCommands = [
     'init [--root-key <provider>]',
     'Make a new data directory and choose what its data is sealed with.',
     async ({ rootKey }, { common, terminal }) => {
-      const { initDataDirectory, toProvider } = await import('../../server/index.ts')
+      const { initDataDirectory, toProvider } = await maintenance()
       const provider = toProvider(rootKey ?? 'file')
       return initDataDirectory(common.data, provider, await secretsOf(terminal))
     },
@@ -22,7 +23,7 @@ export const rootKeyCommands = [
     'root-key show',
     'Show which root key the data directory has; nothing of it is secret.',
     async (_options, { common }) => {
-      const { showRootKey } = await import('../../server/index.ts')
+      const { showRootKey } = await maintenance()
       return showRootKey(common.data)
     },
   ),
@@ -30,7 +31,7 @@ export const rootKeyCommands = [
     'root-key rotate [--to <provider>]',
     'Put a new root key in the place of the old one; servers go on meanwhile.',
     async ({ to }, { common, terminal }) => {
-      const { rotateRootKey, toProvider } = await import('../../server/index.ts')
+      const { rotateRootKey, toProvider } = await maintenance()
       const provider = to === undefined ? undefined : toProvider(to)
       return rotateRootKey(common.data, provider, await secretsOf(terminal))
     },
@@ -43,7 +44,7 @@ export const rootKeyCommands = [
     'root-key rotate-data-keys [--vault-name <vault>]',
     'Make new data keys and seal what is stored with them; servers go on meanwhile.',
     async ({ vaultName }, { common, terminal }) => {
-      const { rotateDataKeys } = await import('../../server/index.ts')
+      const { rotateDataKeys } = await maintenance()
       return rotateDataKeys(common.data, vaultName, await secretsOf(terminal))
     },
     {

@@ -4,12 +4,14 @@ import path from 'node:path'
 import type { Writable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'
 import type { Sealed } from '../../base/sealed.ts'
+import type { Realism } from '../../server/index.ts'
 import { toNumber } from '../az-words.ts'
 import { type CommandContext, command } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
 import { findRunningServer, type RunningServer } from '../running-server.ts'
 import { hasPassphrase, secretsOf } from '../secrets.ts'
 import type { Terminal } from '../terminal.ts'
+import { type ContainerWords, hsmWords, listContainers, vaultWords } from './containers.ts'
 
 /** How long `up --detach` waits for the server it started. */
 const START_LIMIT_MS = 20_000
@@ -17,7 +19,7 @@ const STOP_LIMIT_MS = 15_000
 
 export const serverCommands = [
   command(
-    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--detach|-d]',
+    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--realistic] [--propagation-delay <seconds>] [--detach|-d]',
     'Start the server of the data directory; Ctrl-C stops it.',
     up,
     {
@@ -26,9 +28,17 @@ export const serverCommands = [
         'proxy-port':
           'The CONNECT proxy that brings Azure host names here (default 8444; 0 takes a free port).',
         agents: 'How many jobs run at a time (default 2).',
+        realistic:
+          'As in Azure: vaults are throttled, changed roles take effect after 5 minutes, changed access policies after 30 seconds.',
+        'propagation-delay':
+          'Seconds until changed roles and access policies take effect, at most 86400 (default 0; with --realistic as said there).',
         detach: 'Start in the background and return when it is ready.',
       },
-      examples: ['sluice up --detach', 'sluice up --data ./estate --port 0'],
+      examples: [
+        'sluice up --detach',
+        'sluice up --data ./estate --port 0',
+        'sluice up --realistic --propagation-delay 600',
+      ],
     },
   ),
   command(
@@ -99,16 +109,10 @@ export const serverCommands = [
     async ({ address }, { session, terminal }) => {
       const { hostsFileLines } = await import('../../network/index.ts')
       const { client } = await session()
-      const path = `/subscriptions/${client.settings.subscriptionId}/providers/Microsoft.KeyVault/vaults`
-      const vaults = await client.list((next) =>
-        next
-          ? client.request(client.settings.hosts.management, next)
-          : client.arm(path, '2026-02-01'),
-      )
-      const lines = hostsFileLines(
-        vaults.map((vault) => String(vault['name'])),
-        address ?? '127.0.0.1',
-      )
+      const namesOf = async (words: ContainerWords) =>
+        (await listContainers(client, words)).map(({ name }) => String(name))
+      const names = { vaults: await namesOf(vaultWords), hsms: await namesOf(hsmWords) }
+      const lines = hostsFileLines(names, address ?? '127.0.0.1')
       terminal.out(`${lines.join('\n')}\n`)
       return undefined
     },
@@ -119,7 +123,29 @@ interface UpOptions {
   readonly port?: string
   readonly proxyPort?: string
   readonly agents?: string
+  readonly realistic?: boolean
+  readonly propagationDelay?: string
   readonly detach?: boolean
+}
+
+const DELAY_LIMIT_SECONDS = 86_400
+
+/** What the options ask for; undefined: a server that is quick. @throws Fault `UsageWrong` */
+async function realismOf({ realistic, propagationDelay }: UpOptions): Promise<Realism | undefined> {
+  const seconds = toNumber(propagationDelay, '--propagation-delay')
+  if (seconds !== undefined && seconds > DELAY_LIMIT_SECONDS) {
+    throw new Fault(
+      'UsageWrong',
+      `--propagation-delay takes at most ${DELAY_LIMIT_SECONDS} seconds, not ${seconds}.`,
+    )
+  }
+  if (!realistic && !seconds) return undefined
+  const { azureRealism } = await import('../../server/index.ts')
+  return {
+    throttling: realistic === true,
+    roleDelaySeconds: seconds ?? azureRealism.roleDelaySeconds,
+    policyDelaySeconds: seconds ?? azureRealism.policyDelaySeconds,
+  }
 }
 
 async function up(options: UpOptions, { common, terminal }: CommandContext): Promise<unknown> {
@@ -130,8 +156,9 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
       `A server already runs on ${common.data} (process ${running.pid}, port ${running.port}). Stop it with: sluice down`,
     )
   }
+  const realism = await realismOf(options)
   if (options.detach) return detach(options, common.data, terminal)
-  const { startServer } = await import('../../server/index.ts')
+  const { describeRealism, startServer } = await import('../../server/index.ts')
   const server = await startServer({
     dataDirectory: common.data,
     port: toNumber(options.port, '--port') ?? 8443,
@@ -139,12 +166,14 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
     agents: toNumber(options.agents, '--agents') ?? 2,
     announce: true,
     secrets: await secretsOf(terminal),
+    ...(realism && { realism }),
   })
   // Who reads that it is ready may stop it at once.
   const asked = stopAsked()
   terminal.note(
     `Ready on https://localhost:${server.port}, proxy http://127.0.0.1:${server.proxyPort}, data ${common.data}. Ctrl-C stops it.\n`,
   )
+  if (realism) terminal.note(`As slow as Azure: ${describeRealism(realism)}.\n`)
   terminal.note('Next: eval "$(sluice env)", or put "sluice exec --" before a command.\n')
   await asked
   terminal.note('Stopping.\n')
@@ -172,13 +201,16 @@ async function detach(options: UpOptions, data: string, terminal: Terminal): Pro
     options.proxyPort,
     '--agents',
     options.agents,
+    '--propagation-delay',
+    options.propagationDelay,
   ]
   const given = flags.flatMap((word, i) =>
     i % 2 === 0 && flags[i + 1] !== undefined ? [String(word), String(flags[i + 1])] : [],
   )
+  const realistic = options.realistic ? ['--realistic'] : []
   const child = spawn(
     process.execPath,
-    [...process.execArgv, process.argv[1] ?? '', 'up', '--data', data, ...given],
+    [...process.execArgv, process.argv[1] ?? '', 'up', '--data', data, ...given, ...realistic],
     passphrase
       ? {
           detached: true,
@@ -212,7 +244,9 @@ async function passphraseFor(data: string, terminal: Terminal): Promise<Sealed |
   return (await secretsOf(terminal)).passphrase('open')
 }
 
-function describe(running: RunningServer, data: string): object {
+async function describe(running: RunningServer, data: string): Promise<object> {
+  const { realism } = running
+  const realistic = realism && (await import('../../server/index.ts')).describeRealism(realism)
   return {
     state: 'running',
     url: `https://localhost:${running.port}`,
@@ -221,6 +255,7 @@ function describe(running: RunningServer, data: string): object {
     startedAt: new Date(running.startedAtMs).toISOString(),
     version: running.version,
     dataDirectory: data,
+    ...(realistic && { realistic }),
   }
 }
 
@@ -234,13 +269,14 @@ async function environmentOf(
   running: RunningServer,
   data: string,
 ): Promise<Readonly<Record<string, string>>> {
-  const { clientEnvironment, writeBundle } = await import('../../network/index.ts')
+  const { clientEnvironment, writeBundle, writeTrustStore } = await import('../../network/index.ts')
   const caFile = path.join(data, 'ca', 'ca.pem')
   const bundleFile = writeBundle(data, readFileSync(caFile, 'utf8'))
   return clientEnvironment({
     proxyPort: running.proxyPort,
     caFile,
     bundleFile,
+    trustStoreFile: writeTrustStore(bundleFile),
     inherited: process.env,
   })
 }

@@ -162,7 +162,7 @@ function readX509(
   const old = before?.x509_props
   const sans = isObject(given['sans']) ? readSans(given['sans']) : old?.sans
   const subject = findString(given['subject'], 'subject') ?? old?.subject ?? ''
-  subjectToDerOrEmpty(subject)
+  subjectToDer(subject)
   if (subject === '' && !sans) throw propertyWrong('subject and sans are missing')
   const usage = findStrings(given['key_usage'], 'key_usage') ?? old?.key_usage ?? DEFAULT_USAGE
   if (!usage.every((name) => keyUsages.some((known) => known === name))) {
@@ -185,10 +185,6 @@ function readX509(
       ca: findBoolean(constraints['ca'], 'ca') ?? old?.basic_constraints.ca ?? false,
     },
   }
-}
-
-function subjectToDerOrEmpty(subject: string): void {
-  if (subject !== '') subjectToDer(subject)
 }
 
 function readSans(given: JsonObject): AlternativeNames {
@@ -233,9 +229,14 @@ function readActions(value: unknown, months: number): readonly LifetimeAction[] 
   })
 }
 
-/** 80 %: renewed by ourselves when we may sign, else somebody is told (§10.3). */
+/** True for the issuers that a vault asks by itself: `Self` and those of its list. */
+function isAsked(issuer: string): boolean {
+  return issuer !== UNKNOWN
+}
+
+/** 80 %: renewed when somebody may be asked, else the contacts are told (§10.3). */
 function defaultActions(issuer: string): readonly LifetimeAction[] {
-  const action_type = issuer === SELF ? 'AutoRenew' : 'EmailContacts'
+  const action_type = isAsked(issuer) ? 'AutoRenew' : 'EmailContacts'
   return [{ trigger: { lifetime_percentage: 80 }, action: { action_type } }]
 }
 
@@ -280,10 +281,20 @@ export function renewalTimeOf(
 ): number | undefined {
   // A certificate of less than a day would be renewed by every sweep.
   const lifeMs = validity.expiresAtMs - validity.notBeforeMs
-  if (policy.issuer.name !== SELF || lifeMs < DAY_MS) return undefined
-  const renew = policy.lifetime_actions.find(({ action }) => action.action_type === 'AutoRenew')
-  if (!renew) return undefined
-  const { lifetime_percentage, days_before_expiry } = renew.trigger
+  if (!isAsked(policy.issuer.name) || lifeMs < DAY_MS) return undefined
+  return actionTimeOf(policy, 'AutoRenew', validity)
+}
+
+/** When a lifetime action of a version is due; undefined: the policy has none. */
+export function actionTimeOf(
+  policy: CertificatePolicy,
+  type: LifetimeAction['action']['action_type'],
+  validity: { readonly notBeforeMs: number; readonly expiresAtMs: number },
+): number | undefined {
+  const found = policy.lifetime_actions.find(({ action }) => action.action_type === type)
+  if (!found) return undefined
+  const lifeMs = validity.expiresAtMs - validity.notBeforeMs
+  const { lifetime_percentage, days_before_expiry } = found.trigger
   if (days_before_expiry !== undefined) return validity.expiresAtMs - days_before_expiry * DAY_MS
   return validity.notBeforeMs + Math.floor((lifeMs * (lifetime_percentage ?? 80)) / 100)
 }

@@ -1,13 +1,15 @@
 import { newVersionId } from '../../base/ids.ts'
-import { isObject, type JsonObject, readArray } from '../../base/json.ts'
+import { type JsonObject, readArray } from '../../base/json.ts'
 import type { VaultCall } from '../context.ts'
+import { announceVersion } from '../events.ts'
 import { keyRefused, notOffered, propertyWrong } from '../faults.ts'
 import { orPropertyWrong, readAttributes, readTags } from '../objects/attributes.ts'
 import { addVersion, type NewVersion, type VersionChange } from '../objects/changes.ts'
 import { change, openValue, placeOf, readObjectVersion, sealPlace } from '../objects/objects.ts'
-import { findLatest, type Place, type Writing } from '../objects/store.ts'
+import { findLatest, type Writing } from '../objects/store.ts'
 import type { ObjectVersion, VersionFacts } from '../objects/version.ts'
 import { familyOf, type KeyFamily, type KeyMaterial, type PublicPart } from './material.ts'
+import type { ReleasePolicy } from './release-policy.ts'
 import { planRotation } from './rotation-store.ts'
 
 const TAG_LIMIT_CHARACTERS = 256
@@ -15,8 +17,10 @@ const TAG_LIMIT_CHARACTERS = 256
 /** What a key's row shows beside the common facts. */
 export interface KeyDetails extends PublicPart {
   readonly key_ops: readonly string[]
-  /** True for keys of certificates whose policy says so. */
+  /** True for keys that can be released, and for keys of certificates whose policy says so. */
   readonly exportable?: boolean
+  /** Of keys that can be released; alike in all versions of a key. */
+  readonly release_policy?: ReleasePolicy
 }
 
 const KEY_OPS = [
@@ -57,20 +61,25 @@ export function readKeyOps(value: unknown): readonly string[] | undefined {
   return names as readonly string[]
 }
 
-/** Attributes and tags of a body. @throws Fault `PropertyWrong`, or `NotOffered` for key release */
+/** Attributes and tags of a body. @throws Fault `PropertyWrong` */
 export function readKeyChange(body: JsonObject): VersionChange {
-  const attributes = body['attributes']
-  const isExportable = isObject(attributes) && attributes['exportable'] === true
-  if (isExportable || (body['release_policy'] ?? null) !== null) {
-    throw notOffered('Exportable keys and release policies are not offered by this vault.')
-  }
   return { ...readAttributes(body), tags: readTags(body, TAG_LIMIT_CHARACTERS) }
 }
 
-/** HSM and symmetric types are for the premium tier. @throws Fault `NotOffered` */
+/** HSM and symmetric types are for the premium tier, and for managed HSMs. @throws Fault `NotOffered` */
 export function checkTier(call: VaultCall, kty: string): void {
-  if (call.vault.sku === 'premium' || kty === 'RSA' || kty === 'EC') return
+  const { vault } = call
+  if (vault.kind === 'managedHsm' || vault.sku === 'premium') return
+  if (kty === 'RSA' || kty === 'EC') return
   throw notOffered(`Keys of type ${kty} need a vault of the premium tier.`)
+}
+
+/** What is asked of a new key: a managed HSM makes the HSM type of what is asked, as recordings show. */
+export function toHeldType(call: VaultCall, body: JsonObject): JsonObject {
+  if (call.vault.kind !== 'managedHsm') return body
+  const kty = body['kty']
+  const isPlain = typeof kty === 'string' && !kty.endsWith('-HSM')
+  return { ...body, Hsm: true, ...(isPlain && { kty: `${kty}-HSM` }) }
 }
 
 /** A version ready to be stored. */
@@ -78,7 +87,10 @@ export function sealKey(
   call: Pick<VaultCall, 'scope' | 'nowMs'>,
   name: string,
   material: KeyMaterial,
-  asked: VersionChange & { readonly keyOps: readonly string[] | undefined },
+  asked: VersionChange & {
+    readonly keyOps: readonly string[] | undefined
+    readonly exportability?: Pick<KeyDetails, 'exportable' | 'release_policy'>
+  },
 ): NewVersion {
   const version = newVersionId()
   const { shown, secret } = material
@@ -91,7 +103,11 @@ export function sealKey(
     createdAtMs: call.nowMs,
     updatedAtMs: call.nowMs,
     tags: asked.tags,
-    details: { ...shown, key_ops: asked.keyOps ?? DEFAULT_OPS[familyOf(shown.kty)] },
+    details: {
+      ...shown,
+      key_ops: asked.keyOps ?? DEFAULT_OPS[familyOf(shown.kty)],
+      ...asked.exportability,
+    },
   }
 }
 
@@ -102,20 +118,22 @@ export function storeKey(
   made: NewVersion,
 ): Promise<VersionFacts> {
   const place = placeOf(call, 'keys', displayName.toLowerCase())
-  return change(call, place, (tx) => appendKey(tx, place, displayName, made))
+  return change(call, place, (tx) => appendKey(tx, call, displayName, made))
 }
 
 /** As `storeKey`, inside a write. */
 export async function appendKey(
   tx: Writing,
-  place: Place,
+  call: Pick<VaultCall, 'store' | 'vault' | 'nowMs'>,
   displayName: string,
   made: NewVersion,
 ): Promise<VersionFacts> {
+  const place = placeOf(call, 'keys', displayName.toLowerCase())
   await addVersion(tx, place, displayName, made)
   await planRotation(tx, place)
   const stored = await findLatest(tx, place)
   if (!stored) throw new Error('A key that was just stored is not there.')
+  await announceVersion(tx, call, 'keys', stored)
   return stored
 }
 

@@ -17,9 +17,12 @@ import {
 import { byName, replyPage } from '../objects/paging.ts'
 import { listDeleted, listLive, listVersions } from '../objects/store.ts'
 import { vaultOperation } from '../operation.ts'
-import { checkTier, readKeyChange, readKeyOps, sealKey, storeKey } from './key.ts'
+import { findBefore, readExportability, readPolicyChange, spreadPolicy } from './exportable.ts'
+import { checkTier, readKeyChange, readKeyOps, sealKey, storeKey, toHeldType } from './key.ts'
 import { generateMaterial, importMaterial, readKeySpec } from './material.ts'
+import type { ReleasePolicy } from './release-policy.ts'
 import { adoptPolicy, planRotation } from './rotation-store.ts'
+import { openTransferBlob } from './transfer-blob.ts'
 import { toKeyBundle, toKeyItem } from './wire.ts'
 
 const createKey = vaultOperation(
@@ -28,11 +31,13 @@ const createKey = vaultOperation(
   { policy: 'create', dataAction: 'keys/create/action', audit: 'KeyCreate', budget: 'keys' },
   async (call, vault) => {
     const name = readName(call.params.name)
-    const body = readBody(await call.readJson())
+    const body = toHeldType(vault, readBody(await call.readJson()))
     const spec = readKeySpec(body)
     checkTier(vault, spec.kty)
     vault.store.throttle?.takeKey(vault.vault, spec, 'create', vault.nowMs)
-    const asked = { ...readKeyChange(body), keyOps: readKeyOps(body['key_ops']) }
+    const before = await findBefore(vault, name)
+    const exportability = readExportability(vault, body, spec.kty, before)
+    const asked = { ...readKeyChange(body), keyOps: readKeyOps(body['key_ops']), exportability }
     const made = sealKey(vault, name, await generateMaterial(spec), asked)
     return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, made)))
   },
@@ -44,13 +49,18 @@ const importKey = vaultOperation(
   { policy: 'import', dataAction: 'keys/import/action', audit: 'KeyImport', budget: 'keys' },
   async (call, vault) => {
     const name = readName(call.params.name)
-    const body = readBody(await call.readJson())
+    const body = toHeldType(vault, readBody(await call.readJson()))
     const jwk = body['key']
     if (!isObject(jwk)) throw propertyWrong('key')
-    const material = importMaterial(jwk, (body['Hsm'] ?? body['hsm']) === true)
+    const isWrapped = (jwk['key_hsm'] ?? null) !== null
+    const material = isWrapped
+      ? await openTransferBlob(vault, jwk)
+      : importMaterial(jwk, (body['Hsm'] ?? body['hsm']) === true)
     checkTier(vault, material.shown.kty)
     vault.store.throttle?.takeKey(vault.vault, material.shown, 'use', vault.nowMs)
-    const asked = { ...readKeyChange(body), keyOps: readKeyOps(jwk['key_ops']) }
+    const before = await findBefore(vault, name)
+    const exportability = readExportability(vault, body, material.shown.kty, before)
+    const asked = { ...readKeyChange(body), keyOps: readKeyOps(jwk['key_ops']), exportability }
     const made = sealKey(vault, name, material, asked)
     return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, made)))
   },
@@ -76,11 +86,22 @@ const updateKey = vaultOperation(
     const change = readKeyChange(body)
     const keyOps = readKeyOps(body['key_ops'])
     const target = { kind: 'keys', name, version: call.params.version } as const
+    let policy: ReleasePolicy | undefined
     const changed = await updateObject(
       vault,
       target,
-      (found) => ({ ...change, details: keyOps && { ...found.details, key_ops: keyOps } }),
-      planRotation,
+      (found) => {
+        policy = readPolicyChange(body, found, target.version)
+        const more = {
+          ...(keyOps && { key_ops: keyOps }),
+          ...(policy && { release_policy: policy }),
+        }
+        return { ...change, details: { ...found.details, ...more } }
+      },
+      async (tx, at) => {
+        if (policy) await spreadPolicy(tx, at, policy)
+        await planRotation(tx, at)
+      },
     )
     return json(200, toKeyBundle(vault, changed))
   },

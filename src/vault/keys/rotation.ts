@@ -38,13 +38,18 @@ export async function rotateKey(
 ): Promise<VersionFacts | undefined> {
   const details = detailsOf(current)
   const material = await generateMaterial(specOf(details))
+  const { exportable, release_policy } = details
+  const exportability = {
+    ...(exportable !== undefined && { exportable }),
+    ...(release_policy && { release_policy }),
+  }
   return change(call, place, async (tx) => {
     if (expected !== undefined && (await findLatest(tx, place))?.version !== expected) {
       return undefined
     }
     const expiresAtMs = expiryOf(await findPolicy(tx, place), call.nowMs)
-    const asked = { keyOps: details.key_ops, tags: current.tags, expiresAtMs }
-    return appendKey(tx, place, current.name, sealKey(call, place.name, material, asked))
+    const asked = { keyOps: details.key_ops, tags: current.tags, expiresAtMs, exportability }
+    return appendKey(tx, call, current.name, sealKey(call, place.name, material, asked))
   })
 }
 

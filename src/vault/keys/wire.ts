@@ -11,12 +11,14 @@ export function kidOf(call: VaultCall, key: VersionFacts): string {
 
 /** Key Vault's `KeyBundle`: the public part only. */
 export function toKeyBundle(call: VaultCall, key: VersionFacts): object {
-  const { bits: _bits, exportable: _exportable, key_ops, kty, ...numbers } = detailsOf(key)
+  const details = detailsOf(key)
+  const { bits: _bits, exportable: _exportable, release_policy, key_ops, kty, ...numbers } = details
   return {
     key: { kid: kidOf(call, key), kty, key_ops, ...numbers },
     attributes: keyAttributes(call, key),
     ...(key.tags !== undefined && { tags: key.tags }),
     ...(key.managed && { managed: true }),
+    ...(release_policy && { release_policy }),
   }
 }
 
@@ -32,7 +34,12 @@ export function toKeyItem(call: VaultCall, key: VersionFacts, of: 'keys' | 'vers
 
 /** Keys of every type are kept in software, so that all name platform 0 (key-vault.md §7.2). */
 function keyAttributes(call: VaultCall, key: VersionFacts): object {
-  const attributes = toAttributes(call, key)
+  const { exportable, release_policy } = detailsOf(key)
+  // Keys that can be released say so in every version that has release.
+  const attributes = {
+    ...toAttributes(call, key),
+    ...(release_policy && { exportable }),
+  }
   if (!isSince(call.apiVersion, '7.5-preview.1')) return attributes
-  return { ...attributes, exportable: detailsOf(key).exportable === true, hsmPlatform: '0' }
+  return { ...attributes, exportable: exportable === true, hsmPlatform: '0' }
 }

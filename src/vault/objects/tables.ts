@@ -1,6 +1,8 @@
 import type { Generated } from 'kysely'
+import { kysely } from '../../storage/kysely.ts'
 import type { Migration } from '../../storage/migrations.ts'
 import type { Kind } from '../faults.ts'
+import { type HsmTables, hsmMigrations } from '../hsm/tables.ts'
 
 /** A named object of any kind; its versions are rows of their own. */
 export interface ObjectTable {
@@ -21,6 +23,9 @@ export interface ObjectTable {
   policy: string | null
   /** When the policy wants a new version. */
   rotate_at_ms: number | null
+  /** What is to be told next of the newest version, and when; null when nothing is. */
+  notice: 'near' | 'expired' | null
+  notice_at_ms: number | null
 }
 
 export interface VersionTable {
@@ -50,6 +55,8 @@ export interface PendingTable {
   state: string
   /** The private key that waits for its certificate. */
   sealed: Uint8Array | null
+  /** When an order at an issuer of the vault is answered; null when there is nothing to answer. */
+  due_at_ms: number | null
 }
 
 /** The contacts and the issuers of a vault. */
@@ -63,11 +70,23 @@ export interface SettingTable {
   sealed: Uint8Array | null
 }
 
-export interface ObjectTables {
+/** The authority behind the issuers of all vaults: one row. */
+export interface AuthorityTable {
+  id: string
+  /** base64 of DER, both. */
+  root: string
+  intermediate: string
+  expires_at_ms: number
+  /** The private key of the intermediate. */
+  sealed: Uint8Array
+}
+
+export interface ObjectTables extends HsmTables {
   vault_object: ObjectTable
   vault_object_version: VersionTable
   vault_certificate_pending: PendingTable
   vault_certificate_setting: SettingTable
+  vault_certificate_authority: AuthorityTable
 }
 
 /** The tables of the vault room, in the order they came. */
@@ -135,7 +154,53 @@ export const vaultMigrations: readonly Migration[] = [
         .execute()
     },
   },
+  ...hsmMigrations,
+  { name: 'vault-0007-expiry-events', up: addNotices },
+  {
+    name: 'vault-orders',
+    up: async (query) => {
+      await query.schema
+        .alterTable('vault_certificate_pending')
+        .addColumn('due_at_ms', 'integer')
+        .execute()
+      await query.schema
+        .createIndex('vault_certificate_pending_due')
+        .on('vault_certificate_pending')
+        .column('due_at_ms')
+        .execute()
+      await query.schema
+        .createTable('vault_certificate_authority')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('root', 'text', (column) => column.notNull())
+        .addColumn('intermediate', 'text', (column) => column.notNull())
+        .addColumn('expires_at_ms', 'integer', (column) => column.notNull())
+        .addColumn('sealed', 'blob', (column) => column.notNull())
+        .execute()
+    },
+  },
 ]
+
+async function addNotices(query: Parameters<Migration['up']>[0]): Promise<void> {
+  await query.schema.alterTable('vault_object').addColumn('notice', 'text').execute()
+  await query.schema.alterTable('vault_object').addColumn('notice_at_ms', 'integer').execute()
+  // Most objects never expire: they are not in the index, and making them costs no more than before.
+  await query.schema
+    .createIndex('vault_object_notice')
+    .on('vault_object')
+    .columns(['notice_at_ms', 'id'])
+    .where('notice_at_ms' as never, 'is not', null)
+    .where('deleted_at_ms' as never, 'is', null)
+    .execute()
+  // What had ended before the last change is old news; of the rest people are told.
+  const { sql } = kysely()
+  await sql`
+    update vault_object set notice = 'near', notice_at_ms = (
+      select v.expires_at_ms - 2592000000 from vault_object_version v where v.id = latest_id
+    ) where latest_id in (
+      select v.id from vault_object_version v
+      where v.expires_at_ms > (select max(w.updated_at_ms) from vault_object_version w)
+    )`.execute(query)
+}
 
 async function createVersions(query: Parameters<Migration['up']>[0]): Promise<void> {
   await query.schema

@@ -8,12 +8,26 @@ import { manualClock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Principal, TokenVerifier } from '../../http/principal.ts'
 import { createHandler } from '../../http/service.ts'
-import { type Database, openSqlite } from '../../storage/database.ts'
-import { migrate } from '../../storage/migrations.ts'
+import { type Database, openSqlite, type Statement } from '../../storage/database.ts'
+import { type Migration, migrate } from '../../storage/migrations.ts'
 import { loadRootKey } from '../../storage/root-key-file.ts'
 import { Sealer, sealingMigrations } from '../../storage/sealing.ts'
-import { openVault, type ThrottleLimits, type Vault, vaultMigrations } from '../index.ts'
-import type { AuditEntry, Authorizer, CallerRoutes, VaultResource } from '../ports.ts'
+import {
+  openVault,
+  type ThrottleLimits,
+  type Vault,
+  type VaultPorts,
+  vaultMigrations,
+} from '../index.ts'
+import type {
+  AuditEntry,
+  Authorizer,
+  CallerRoutes,
+  EventSink,
+  HsmResource,
+  VaultEvent,
+  VaultResource,
+} from '../ports.ts'
 
 export const TENANT = '11111111-2222-3333-4444-555555555555'
 export const CALLER = '0c0c0c0c-0000-4000-8000-000000000001'
@@ -23,6 +37,7 @@ const KEYS = generateKeyPairSync('ed25519')
 
 /** A vault of the policy model whose caller may do everything, purge included. */
 export const VAULT: VaultResource = {
+  kind: 'vault',
   id: '/subscriptions/5ub00000-0000-4000-8000-000000000000/resourceGroups/RG/providers/Microsoft.KeyVault/vaults/v1',
   name: 'v1',
   location: 'eastus2',
@@ -44,6 +59,21 @@ export const VAULT: VaultResource = {
       },
     },
   ],
+  publicNetworkAccess: 'Enabled',
+}
+
+/** A managed HSM whose administrator is the caller. Nothing activated it. */
+export const HSM: HsmResource = {
+  kind: 'managedHsm',
+  id: '/subscriptions/5ub00000-0000-4000-8000-000000000000/resourceGroups/RG/providers/Microsoft.KeyVault/managedHSMs/h1',
+  name: 'h1',
+  location: 'eastus2',
+  tenantId: TENANT,
+  dataId: 'da7a0000-0000-4000-8000-0000000000f1',
+  skuName: 'Standard_B1',
+  initialAdminObjectIds: [CALLER],
+  softDeleteRetentionInDays: 7,
+  enablePurgeProtection: false,
   publicNetworkAccess: 'Enabled',
 }
 
@@ -128,8 +158,10 @@ export interface TestVault {
   readonly folder: string
   readonly db: Database<unknown>
   readonly sealer: Sealer
+  /** What was published, in order. */
+  events(): Promise<VaultEvent[]>
   /** Replaces the vault of that name. */
-  put(resource: VaultResource): void
+  put(resource: VaultResource | HsmResource): void
   ask(method: string, path: string, asked?: Asked): Promise<Answer>
   close(): Promise<void>
 }
@@ -142,8 +174,29 @@ export interface TestOptions {
   readonly folder?: string
   readonly cacheBytes?: number
   readonly limits?: ThrottleLimits
+  readonly release?: NonNullable<VaultPorts['release']>
   /** Stands before the vault's database, for example to slow it down. */
   readonly through?: (db: Database<unknown>) => Database<unknown>
+  readonly events?: EventSink
+}
+
+/** Events are rows here too, so that a write that fails takes its events along. */
+const eventTable: Migration = {
+  name: 'test-0001-events',
+  up: (query) =>
+    query.schema
+      .createTable('test_event')
+      .addColumn('id', 'integer', (column) => column.primaryKey())
+      .addColumn('body', 'text', (column) => column.notNull())
+      .execute(),
+}
+const insertEvent: Statement<{ readonly event: VaultEvent }, never> = {
+  sql: 'insert into test_event (body) values (?)',
+  bind: ({ event }) => [JSON.stringify(event)],
+}
+const allEvents: Statement<undefined, { readonly body: string }> = {
+  sql: 'select body from test_event order by id',
+  bind: () => [],
 }
 
 const DENY_ALL: Authorizer = { decide: () => ({ allowed: false }) }
@@ -154,10 +207,11 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
   const clock = manualClock(NOON_MS)
   const rootKey = loadRootKey(folder)
   const db = openSqlite<unknown>(path.join(folder, 'sluice.db'))
-  await migrate(db, [...sealingMigrations, ...vaultMigrations], 1)
+  await migrate(db, [...sealingMigrations, ...vaultMigrations, eventTable], 1)
   const sealer = new Sealer(db as never, rootKey, clock.nowMs)
   const first = { ...VAULT, ...options.resource }
   const vaults = new Map([[first.name, first]])
+  const hsms = new Map([[HSM.name, HSM]])
   const audit: AuditEntry[] = []
   const bugs: unknown[] = []
   const vault = openVault({
@@ -165,11 +219,17 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     sealer,
     clock,
     verifier: testVerifier(clock.nowMs, options.later === true),
-    directory: { findVault: (name) => vaults.get(name.toLowerCase()) },
+    directory: {
+      findVault: (name) => vaults.get(name.toLowerCase()),
+      findVaultOf: (dataId) => [...vaults.values()].find((one) => one.dataId === dataId),
+      findHsm: (name) => hsms.get(name.toLowerCase()),
+    },
     authorizer: options.authorizer ?? DENY_ALL,
     audit: { record: (entry) => audit.push(entry) },
+    events: options.events ?? { record: async (tx, event) => tx.run(insertEvent, { event }) },
     ...(options.routes && { routes: options.routes }),
     ...(options.limits && { limits: options.limits }),
+    ...(options.release && { release: options.release }),
     ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
   })
   const server = await listen(vault, clock, (error) => bugs.push(error))
@@ -182,7 +242,12 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     folder,
     db,
     sealer,
-    put: (resource) => vaults.set(resource.name, resource),
+    events: async () =>
+      (await db.all(allEvents, undefined)).map(({ body }) => JSON.parse(body) as VaultEvent),
+    put: (resource) => {
+      if (resource.kind === 'vault') vaults.set(resource.name, resource)
+      else hsms.set(resource.name, resource)
+    },
     ask: (method, path, asked = {}) => send(agent, server, { method, path, asked }),
     close: async () => {
       agent.destroy()
@@ -200,11 +265,14 @@ async function listen(
   onBug: (error: unknown) => void,
 ): Promise<http.Server> {
   const handler = createHandler(vault.service, clock, onBug)
+  const hsmHandler = createHandler(vault.hsmService, clock, onBug)
   const server = http.createServer((request, response) => {
     const host = (request.headers.host ?? '').toLowerCase()
     const dot = host.indexOf('.')
     const label = dot < 0 ? undefined : host.slice(0, dot)
-    handler(request, response, { host, label, suffix: host.slice(dot + 1) })
+    const suffix = host.slice(dot + 1)
+    const answer = suffix.startsWith('managedhsm.') ? hsmHandler : handler
+    answer(request, response, { host, label, suffix })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return server
@@ -253,7 +321,9 @@ function send(
 }
 
 function toAnswer(response: http.IncomingMessage, text: string): Answer {
-  const isJson = response.headers['content-type']?.startsWith('application/json') === true
+  // The 401 of a managed HSM is JSON in name only.
+  const isJson =
+    response.headers['content-type']?.startsWith('application/json') === true && text !== 'OK'
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
