@@ -11,8 +11,12 @@ export interface LoadPlan {
   readonly clients: number
   readonly durationMs: number
   readonly warmUpMs: number
-  /** The request line and headers without the blank line; `{n}` becomes a running number. */
+  /** The request line and headers without the blank line; `{n}` becomes a running number, `{r}` a random one. */
   readonly head: string
+  /** Where `{n}` begins; 0 unless told. */
+  readonly first?: number
+  /** `{r}` is below this. */
+  readonly below?: number
   readonly body?: string
 }
 
@@ -22,6 +26,8 @@ export interface LoadReport {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly failures: number
+  /** What `{n}` has come to. */
+  readonly next: number
   /** Share of one core that the generator itself used. */
   readonly ownCpu: number
 }
@@ -30,7 +36,7 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 
 async function load(plan: LoadPlan): Promise<LoadReport> {
   const samples: number[] = []
-  const state = { counting: false, stopped: false, failures: 0, next: 0 }
+  const state = { counting: false, stopped: false, failures: 0, next: plan.first ?? 0 }
   const sockets = await Promise.all(Array.from({ length: plan.clients }, () => open(plan)))
   const done = sockets.map((socket) => drive(socket, plan, state, samples))
   stayAwake(state)
@@ -52,6 +58,7 @@ async function load(plan: LoadPlan): Promise<LoadReport> {
     p50Ms: samples[Math.floor(samples.length / 2)] ?? Number.NaN,
     p99Ms: samples[Math.floor(samples.length * 0.99)] ?? Number.NaN,
     failures: state.failures,
+    next: state.next,
     ownCpu: (used.user + used.system) / 1000 / elapsedMs,
   }
 }
@@ -98,7 +105,8 @@ function drive(
 }
 
 function toRequest(plan: LoadPlan, n: number): string {
-  const head = plan.head.replace('{n}', String(n))
+  const random = Math.floor(Math.random() * (plan.below ?? 1))
+  const head = plan.head.replace('{n}', String(n)).replace('{r}', String(random))
   if (plan.body === undefined) return `${head}\r\n\r\n`
   const body = plan.body.replace('{n}', String(n))
   return `${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`

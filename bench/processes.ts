@@ -29,12 +29,14 @@ export interface Peer<Ready> {
   readonly ready: Ready
   /** CPU time used so far, in microseconds. */
   cpuUs(): Promise<number>
+  /** Memory held by the process, in MB. */
+  residentMb(): Promise<number>
   stop(): Promise<void>
 }
 
 /**
  * Starts a script that prints one line of JSON when it is ready, answers a line `cpu` with its CPU
- * time in microseconds, and ends when its stdin closes.
+ * time in microseconds and `memory` with its size in MB, and ends when its stdin closes.
  */
 export async function startPeer<Ready>(
   script: string,
@@ -60,6 +62,10 @@ export async function startPeer<Ready>(
       child.stdin.write('cpu\n')
       return Number(await next())
     },
+    residentMb: async () => {
+      child.stdin.write('memory\n')
+      return Number(await next())
+    },
     stop: () => ended(child),
   }
 }
@@ -75,9 +81,9 @@ function ended(child: ChildProcess): Promise<void> {
 export async function serveAsPeer(ready: unknown, close: () => Promise<void>): Promise<void> {
   process.stdout.write(`${JSON.stringify(ready)}\n`)
   for await (const line of createInterface({ input: process.stdin })) {
-    if (line !== 'cpu') continue
     const used = process.cpuUsage()
-    process.stdout.write(`${used.user + used.system}\n`)
+    if (line === 'cpu') process.stdout.write(`${used.user + used.system}\n`)
+    if (line === 'memory') process.stdout.write(`${process.memoryUsage.rss() / 1e6}\n`)
   }
   await close()
 }

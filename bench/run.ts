@@ -8,6 +8,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { type Figure, isHeld, type Measure } from './figure.ts'
+import { measureScale } from './scale.ts'
 import { measureStart } from './start.ts'
 import { measureVault } from './vault.ts'
 
@@ -49,6 +50,7 @@ const quick = process.argv.includes('--quick')
 const groups: readonly Measure[] = [
   measureVault,
   measureStart,
+  measureScale,
   script('masker.ts', quick ? ['24'] : ['64']),
   script('compiler.ts', quick ? ['--quick'] : []),
   script('expressions.ts', quick ? ['--quick'] : []),

@@ -48,7 +48,7 @@ export async function measureStart(quick: boolean): Promise<readonly Figure[]> {
 }
 
 /** From the start of the command to its line that says it is ready; then it is stopped. */
-async function readyMs(data: string): Promise<number> {
+export async function readyMs(data: string): Promise<number> {
   const startedMs = performance.now()
   const child = spawn(
     process.execPath,

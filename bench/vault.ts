@@ -147,6 +147,7 @@ function summary(rounds: readonly Round[]): Round {
     p50Ms: of((round) => round.p50Ms),
     p99Ms: of((round) => round.p99Ms),
     failures: rounds.reduce((sum, { failures }) => sum + failures, 0),
+    next: of((round) => round.next),
     ownCpu: of((round) => round.ownCpu),
     cpuUs: of((round) => round.cpuUs),
   }

@@ -55,14 +55,14 @@ export interface Arm {
 }
 
 /** Opens the resource manager; its tables must be migrated. */
-export function openArm(wiring: {
+export async function openArm(wiring: {
   readonly db: Database<unknown>
   readonly clock: Clock
   readonly verifier: TokenVerifier
   readonly directory: DirectoryPort
-}): Arm {
+}): Promise<Arm> {
   const { clock, directory } = wiring
-  const store = openStore(wiring.db)
+  const store = await openStore(wiring.db)
   const authorization = createAuthorization(store)
   const erasers: VaultEraser[] = []
   const parts: ArmParts = {

@@ -24,7 +24,7 @@ async function start() {
   const clock = manualClock(NOON)
   const sealer = new Sealer(db, createSecretKey(randomBytes(32)), () => NOON)
   const { directory, verifier } = await openIdentity({ db, sealer, clock, tenantId: TENANT })
-  const arm = openArm({ db, clock, verifier, directory })
+  const arm = await openArm({ db, clock, verifier, directory })
   const erased: string[] = []
   arm.onVaultPurged(async ({ name }) => {
     erased.push(name)

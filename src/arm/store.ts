@@ -21,18 +21,18 @@ export interface ArmStore {
 }
 
 /** Loads the resources. */
-export function openStore(db: Database<unknown>): ArmStore {
+export async function openStore(db: Database<unknown>): Promise<ArmStore> {
   const mirrors = new Mirrors(db)
-  const vaults = mirrors.open(model.vaultTable)
-  const assignments = mirrors.open(model.roleAssignmentTable)
+  const vaults = await mirrors.open(model.vaultTable)
+  const assignments = await mirrors.open(model.roleAssignmentTable)
   return {
     mirrors,
     vaults,
     assignments,
-    subscriptions: mirrors.open(model.subscriptionTable),
-    groups: mirrors.open(model.resourceGroupTable),
-    customRoles: mirrors.open(model.roleDefinitionTable),
-    operations: mirrors.open(model.operationTable),
+    subscriptions: await mirrors.open(model.subscriptionTable),
+    groups: await mirrors.open(model.resourceGroupTable),
+    customRoles: await mirrors.open(model.roleDefinitionTable),
+    operations: await mirrors.open(model.operationTable),
     assignmentsOf: assignments.index((assignment) => assignment.principalId),
     assignmentsAt: assignments.index(({ principalId, scope }) => principalId + reachKey(scope)),
     vaultsOfGroup: vaults.index((vault) =>

@@ -13,8 +13,12 @@ export interface Reply {
   readonly stream?: Readable
 }
 
-/** A JSON answer. */
-export function json(status: number, body: unknown, headers?: ReplyHeaders): Reply {
+/** A JSON answer. A promise is not one: await it first. */
+export function json<Body>(
+  status: number,
+  body: Body extends Promise<unknown> ? never : Body,
+  headers?: ReplyHeaders,
+): Reply {
   return headers ? { status, body, headers } : { status, body }
 }
 

@@ -134,7 +134,7 @@ export async function openIdentity(parts: {
   readonly fetchJson?: FetchJson
 }): Promise<Identity> {
   const { clock } = parts
-  const store = openStore(parts.db)
+  const store = await openStore(parts.db)
   const keys = openSigningKeys(store, await parts.sealer.scope('identity'), () => clock.nowMs())
   const tenant = await ensureDefaultTenant(store, parts.tenantId, clock.nowMs())
   const verifier = createVerifier(store, keys, clock)

@@ -28,28 +28,28 @@ export interface DirectoryStore {
 }
 
 /** Loads the directory. */
-export function openStore(db: Database<unknown>): DirectoryStore {
+export async function openStore(db: Database<unknown>): Promise<DirectoryStore> {
   const mirrors = new Mirrors(db)
-  const applications = mirrors.open(model.applicationTable)
-  const servicePrincipals = mirrors.open(model.servicePrincipalTable)
-  const users = mirrors.open(model.userTable)
-  const memberships = mirrors.open(model.membershipTable)
-  const passwords = mirrors.open(model.passwordTable)
-  const keys = mirrors.open(model.keyTable)
-  const federated = mirrors.open(model.federatedTable)
+  const applications = await mirrors.open(model.applicationTable)
+  const servicePrincipals = await mirrors.open(model.servicePrincipalTable)
+  const users = await mirrors.open(model.userTable)
+  const memberships = await mirrors.open(model.membershipTable)
+  const passwords = await mirrors.open(model.passwordTable)
+  const keys = await mirrors.open(model.keyTable)
+  const federated = await mirrors.open(model.federatedTable)
   return {
     mirrors,
-    tenants: mirrors.open(model.tenantTable),
+    tenants: await mirrors.open(model.tenantTable),
     applications,
     servicePrincipals,
     users,
-    groups: mirrors.open(model.groupTable),
+    groups: await mirrors.open(model.groupTable),
     memberships,
     passwords,
     keys,
     federated,
-    roles: mirrors.open(model.roleMembershipTable),
-    signingKeys: mirrors.open(model.signingKeyTable),
+    roles: await mirrors.open(model.roleMembershipTable),
+    signingKeys: await mirrors.open(model.signingKeyTable),
     applicationsByAppId: applications.index((application) => application.appId.toLowerCase()),
     servicePrincipalsByAppId: servicePrincipals.index((found) => found.appId.toLowerCase()),
     usersByName: users.index((user) => user.userPrincipalName.toLowerCase()),

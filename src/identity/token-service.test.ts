@@ -195,7 +195,7 @@ test('a secret that somebody chose works as well as a generated one', async () =
 test('no table holds a secret in the open', async () => {
   const { db } = world
   for (const table of ['password_credential', 'signing_key']) {
-    const rows = db.all({ sql: `select * from ${table}`, bind: () => [] }, {})
+    const rows = await db.all({ sql: `select * from ${table}`, bind: () => [] }, {})
     expect(rows.length).toBeGreaterThan(0)
     expect(JSON.stringify(rows)).not.toContain(world.secret)
     expect(JSON.stringify(rows)).not.toContain('PRIVATE')

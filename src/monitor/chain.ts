@@ -70,15 +70,15 @@ const indexBounds = statement<MonitorTables, object, { first: number | null; las
  * Appends the entries to the chain as one segment. The head is read inside the write, so that
  * several processes on one database make one chain.
  */
-export function append(
+export async function append(
   tx: Transaction<MonitorTables>,
   entries: { readonly count: number; readonly content: Uint8Array },
-): void {
-  const head = tx.all(readHead, {})[0] ?? START
+): Promise<void> {
+  const head = (await tx.all(readHead, {}))[0] ?? START
   const segment = { first_sequence: head.sequence + 1, ...entries }
   const hash = linkHash(head, segment)
-  tx.run(insertSegment, { ...segment, hash })
-  tx.run(writeHead, { sequence: head.sequence + segment.count, hash })
+  await tx.run(insertSegment, { ...segment, hash })
+  await tx.run(writeHead, { sequence: head.sequence + segment.count, hash })
 }
 
 /** A segment's entries, packed for `append`. */
@@ -100,20 +100,20 @@ function linkHash(previous: Head, segment: Omit<Segment, 'hash'>): Uint8Array {
 /** Recomputes the chain from its start and compares the index; lets requests in between segments. */
 export async function verify(db: Database<MonitorTables>): Promise<ChainState> {
   // Read in this order, none of them is ahead of the next.
-  const through = readThrough(db)
-  const bounds = db.all(indexBounds, {})[0]
-  const end = db.all(readHead, {})[0] ?? START
+  const through = await readThrough(db)
+  const [bounds] = await db.all(indexBounds, {})
+  const end = (await db.all(readHead, {}))[0] ?? START
   if ((bounds?.first ?? 1) < 1) return { ok: false, brokenAt: 1 }
   let head = START
   for (;;) {
-    const segment = db.all(segmentAfter, { after: head.sequence })[0]
+    const [segment] = await db.all(segmentAfter, { after: head.sequence })
     if (!segment) break
-    const brokenAt = findBreak(db, { head, end, segment, through })
+    const brokenAt = await findBreak(db, { head, end, segment, through })
     if (brokenAt !== undefined) return { ok: false, brokenAt }
     head = { sequence: head.sequence + segment.count, hash: segment.hash }
     await new Promise<void>((resolve) => setImmediate(resolve))
   }
-  const last = db.all(readHead, {})[0] ?? START
+  const last = (await db.all(readHead, {}))[0] ?? START
   // Segments were cut off the end, or the head was.
   if (head.sequence < end.sequence) return { ok: false, brokenAt: head.sequence + 1 }
   if (last.sequence < head.sequence) return { ok: false, brokenAt: last.sequence + 1 }
@@ -122,10 +122,10 @@ export async function verify(db: Database<MonitorTables>): Promise<ChainState> {
 }
 
 /** The first sequence number of the segment that does not hold; undefined when all do. */
-function findBreak(
+async function findBreak(
   db: Database<MonitorTables>,
   at: { head: Head; end: Head; segment: Segment; through: number },
-): number | undefined {
+): Promise<number | undefined> {
   const { head, end, segment, through } = at
   const first = head.sequence + 1
   if (segment.first_sequence !== first) return first
@@ -136,7 +136,7 @@ function findBreak(
   if (last >= end.sequence && head.sequence < end.sequence) {
     if (last !== end.sequence || !isSame(segment.hash, end.hash)) return first
   }
-  const found = db.all(indexRowsBetween, { first, last })
+  const found = await db.all(indexRowsBetween, { first, last })
   // Another process may have indexed the segment since `through` was read: all of it or nothing.
   if (found.length === 0 && first > through) return undefined
   const wrong = expected.find((row, n) => !isSameRow(row, found[n]))

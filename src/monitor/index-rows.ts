@@ -53,8 +53,8 @@ const writeRow = statement<MonitorTables, IndexRow>((query, parameter) =>
 )
 
 /** The `first_sequence` of the last indexed segment; 0 when there is none. */
-export function readThrough(db: Pick<Database<MonitorTables>, 'all'>): number {
-  return db.all(readIndexed, {})[0]?.through ?? 0
+export async function readThrough(db: Pick<Database<MonitorTables>, 'all'>): Promise<number> {
+  return (await db.all(readIndexed, {}))[0]?.through ?? 0
 }
 
 /**
@@ -62,21 +62,21 @@ export function readThrough(db: Pick<Database<MonitorTables>, 'all'>): number {
  * at once. A damaged segment is passed over: `verify` tells of it.
  */
 export async function bringUpToDate(db: Database<MonitorTables>): Promise<void> {
-  const last = db.all(lastSegment, {})[0]?.first_sequence ?? 0
-  while (readThrough(db) < last) await db.write(indexSome)
+  const last = (await db.all(lastSegment, {}))[0]?.first_sequence ?? 0
+  while ((await readThrough(db)) < last) await db.write(indexSome)
 }
 
-function indexSome(tx: Transaction<MonitorTables>): void {
-  let through = readThrough(tx)
+async function indexSome(tx: Transaction<MonitorTables>): Promise<void> {
+  let through = await readThrough(tx)
   for (let done = 0; done < INDEX_ENTRIES; ) {
-    const segment = tx.all(nextSegment, { after: through })[0]
+    const [segment] = await tx.all(nextSegment, { after: through })
     if (!segment) break
     through = segment.first_sequence
     const rows = findIndexRows(through, segment.content) ?? []
-    for (const row of rows) tx.run(writeRow, row)
+    for (const row of rows) await tx.run(writeRow, row)
     done += Math.max(1, rows.length)
   }
-  tx.run(writeIndexed, { through })
+  await tx.run(writeIndexed, { through })
 }
 
 /** What the index says of a segment's entries; undefined when the content is damaged. */

@@ -161,13 +161,13 @@ test('ten thousand entries are found by their object', async () => {
   await monitor.flush()
   const count = (table: string) =>
     db.all({ sql: `select count(*) as n from ${table}`, bind: () => [] }, undefined)
-  expect(count('audit')).toEqual([{ n: 0 }])
+  expect(await count('audit')).toEqual([{ n: 0 }])
   const rows = await monitor.query({ vaultId: ID, object: 'secrets/s42', limit: 200 })
   expect(rows.map((row) => row.sequence)).toEqual(
     [...Array(100).keys()].map((n) => 9_943 - 100 * n),
   )
   expect(rows.every((row) => row.id.endsWith('/secrets/S42'))).toBe(true)
-  expect(count('audit')).toEqual([{ n: 10_000 }])
+  expect(await count('audit')).toEqual([{ n: 10_000 }])
   expect(await monitor.verifyChain()).toEqual({ ok: true })
 })
 

@@ -1,4 +1,4 @@
-import type { Database } from '../storage/database.ts'
+import type { Database, Statement } from '../storage/database.ts'
 import { statement } from '../storage/database.ts'
 import type { AuditEntry, AuditRow } from './entry.ts'
 import type { IndexRow } from './index-rows.ts'
@@ -40,11 +40,11 @@ export async function readRows(
 ): Promise<AuditRow[]> {
   const rows: AuditRow[] = []
   let open: { first: number; entries: readonly AuditEntry[]; hash: string } | undefined
-  for (const { sequence, segment } of findPlaces(db, which)) {
+  for (const { sequence, segment } of await findPlaces(db, which)) {
     // Places come in order, so that a segment is opened once.
     if (open?.first !== segment) {
       if (open) await new Promise<void>((resolve) => setImmediate(resolve))
-      open = openSegment(db, segment)
+      open = await openSegment(db, segment)
     }
     const entry = open.entries[sequence - segment]
     if (entry) rows.push({ ...entry, sequence, hash: open.hash })
@@ -52,18 +52,19 @@ export async function readRows(
   return rows
 }
 
-function openSegment(db: Database<MonitorTables>, first: number) {
-  const stored = db.all(readSegment, { first })[0]
+async function openSegment(db: Database<MonitorTables>, first: number) {
+  const [stored] = await db.all(readSegment, { first })
   const entries = (stored && findEntries(stored.content)) ?? []
   return { first, entries, hash: stored ? Buffer.from(stored.hash).toString('hex') : '' }
 }
 
-function findPlaces(db: Database<MonitorTables>, which: AuditQuery): Place[] {
+function findPlaces(db: Database<MonitorTables>, which: AuditQuery): Promise<Place[]> {
   let rows = db.query.selectFrom('audit').select(['sequence', 'segment'])
   if (which.vaultId !== undefined) rows = rows.where('vault', '=', which.vaultId.toLowerCase())
   if (which.object !== undefined) rows = rows.where('object', '=', which.object.toLowerCase())
   if (which.operation !== undefined) rows = rows.where('operation', '=', which.operation)
   if (which.sinceMs !== undefined) rows = rows.where('time_ms', '>=', which.sinceMs)
   const { sql, parameters } = rows.orderBy('sequence', 'desc').limit(which.limit).compile()
-  return db.all({ sql, bind: () => parameters }, undefined) as Place[]
+  const select: Statement<undefined, Place> = { sql, bind: () => parameters }
+  return db.all(select, undefined)
 }

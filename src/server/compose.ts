@@ -58,7 +58,7 @@ export async function openEstate(
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
     const monitor = openMonitor({ db, clock })
     const { verifier, directory } = identity
-    const arm = openArm({ db, clock, verifier, directory })
+    const arm = await openArm({ db, clock, verifier, directory })
     const vault = openVault({
       db,
       sealer,
@@ -114,7 +114,7 @@ async function openData(
   try {
     const sealer = new Sealer(db, rootKey, () => clock.nowMs())
     // A wrong key must be found before anything is changed.
-    if (hasTable(db, 'data_key')) await sealer.check()
+    if (await hasTable(db, 'data_key')) await sealer.check()
     await migrate(db, migrations, clock.nowMs())
     await sealer.check()
     return { db, sealer }

@@ -53,13 +53,13 @@ function isIdName(name: string): boolean {
 /** The ids of this data directory, chosen in one commit on its first start. */
 export async function readEstateIds(database: Database<unknown>): Promise<EstateIds> {
   const db = database as Database<ServerTables>
-  const read = (from: Pick<Database<ServerTables>, 'all'>) => {
-    const rows = from.all(allSettings, undefined).filter(({ name }) => isIdName(name))
+  const read = async (from: Pick<Database<ServerTables>, 'all'>) => {
+    const rows = (await from.all(allSettings, undefined)).filter(({ name }) => isIdName(name))
     return rows.length === ID_NAMES.length
       ? (Object.fromEntries(rows.map(({ name, value }) => [name, value])) as unknown as EstateIds)
       : undefined
   }
-  const known = read(db)
+  const known = await read(db)
   if (known) return known
   return db.write(async (tx) => {
     for (const name of ID_NAMES) {
@@ -69,7 +69,7 @@ export async function readEstateIds(database: Database<unknown>): Promise<Estate
         .onConflict((conflict) => conflict.doNothing())
         .execute()
     }
-    const ids = read(tx)
+    const ids = await read(tx)
     if (!ids) throw new Error('The ids of the data directory are missing after they were chosen.')
     return ids
   })

@@ -19,9 +19,9 @@ export interface Statement<Parameters, Row> {
 export interface Transaction<Tables> {
   readonly query: Kysely<Tables>
   /** All rows of a compiled statement that returns rows. */
-  all<P, Row>(statement: Statement<P, Row>, parameters: P): Row[]
-  /** Runs a compiled statement that returns no rows. */
-  run<P>(statement: Statement<P, never>, parameters: P): void
+  all<P, Row>(statement: Statement<P, Row>, parameters: P): Promise<Row[]>
+  /** Runs a compiled statement that returns no rows. Await it before the next one: order counts. */
+  run<P>(statement: Statement<P, never>, parameters: P): Promise<void>
 }
 
 /**
@@ -31,15 +31,22 @@ export interface Transaction<Tables> {
 export interface Database<Tables> {
   /** Reads committed rows. Never write through it. */
   readonly query: Kysely<Tables>
-  all<P, Row>(statement: Statement<P, Row>, parameters: P): Row[]
+  all<P, Row>(statement: Statement<P, Row>, parameters: P): Promise<Row[]>
+  /**
+   * As `all`, without waiting; only an engine inside this process has it (SQLite). One without it
+   * has `onForeignChange`. For `Mirrors`; other rooms read with `all`.
+   */
+  allNow?<P, Row>(statement: Statement<P, Row>, parameters: P): Row[]
+  /** Calls `listener` soon after another process has committed, when `changeMark` has moved. */
+  onForeignChange?(listener: () => void): void
   /**
    * Runs `work` alone, in arrival order, and resolves after a durable commit. When `work` throws,
    * nothing of it is kept and the promise rejects with what was thrown; its neighbours are not hurt.
    */
   write<Result>(work: (tx: Transaction<Tables>) => Promise<Result> | Result): Promise<Result>
   /**
-   * Grows when another process has committed. Caches of rows compare it before they answer; the
-   * file is asked at most once in a turn of the event loop.
+   * Grows when another process has committed. Caches of rows compare it before they answer; an
+   * SQLite file is asked at most once in a turn of the event loop, PostgreSQL tells by itself.
    */
   changeMark(): number
   close(): Promise<void>
@@ -114,9 +121,10 @@ class SqliteDatabase implements Database<unknown> {
         query ??= openBuilder(writer)
         return query
       },
-      all: <P, Row>(statement: Statement<P, Row>, parameters: P) =>
+      all: async <P, Row>(statement: Statement<P, Row>, parameters: P) =>
         writer.all(statement.sql, statement.bind(parameters)) as Row[],
-      run: (statement, parameters) => writer.change(statement.sql, statement.bind(parameters)),
+      run: async (statement, parameters) =>
+        writer.change(statement.sql, statement.bind(parameters)),
     }
     this.#dataVersion = this.#readDataVersion()
   }
@@ -126,7 +134,11 @@ class SqliteDatabase implements Database<unknown> {
     return this.#query
   }
 
-  all<P, Row>(statement: Statement<P, Row>, parameters: P): Row[] {
+  async all<P, Row>(statement: Statement<P, Row>, parameters: P): Promise<Row[]> {
+    return this.allNow(statement, parameters)
+  }
+
+  allNow<P, Row>(statement: Statement<P, Row>, parameters: P): Row[] {
     return this.#reader.all(statement.sql, statement.bind(parameters)) as Row[]
   }
 

@@ -24,7 +24,7 @@ export async function migrate(
   nowMs: number,
 ): Promise<void> {
   const db = database as Database<MigrationTables>
-  if (isUpToDate(db, steps)) return
+  if (await isUpToDate(db, steps)) return
   await db.write(async ({ query }) => {
     await query.schema
       .createTable('migration')
@@ -48,9 +48,13 @@ export async function migrate(
 }
 
 /** A look without a lock, so that a second process starts while another one writes. */
-function isUpToDate(db: Database<MigrationTables>, steps: readonly Migration[]): boolean {
-  if (!hasTable(db as Database<unknown>, 'migration')) return false
-  const applied = new Set(db.all(appliedSteps, undefined).map((row) => row.name))
+async function isUpToDate(
+  db: Database<MigrationTables>,
+  steps: readonly Migration[],
+): Promise<boolean> {
+  if (!(await hasTable(db as Database<unknown>, 'migration'))) return false
+  const rows = await db.all(appliedSteps, undefined)
+  const applied = new Set(rows.map((row) => row.name))
   refuseNewer(applied, steps)
   return steps.every((step) => applied.has(step.name))
 }
@@ -66,8 +70,8 @@ function refuseNewer(applied: ReadonlySet<string>, steps: readonly Migration[]):
 }
 
 /** True when the database has a table of this name. */
-export function hasTable(database: Database<unknown>, name: string): boolean {
-  return database.all(tableOfName, { name }).length > 0
+export async function hasTable(database: Database<unknown>, name: string): Promise<boolean> {
+  return (await database.all(tableOfName, { name })).length > 0
 }
 
 // What every start asks is written as SQL, so that a start does not load the query builder.

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Database } from './database.ts'
+import type { Database, Statement } from './database.ts'
 
 /** A row as the database holds it. */
 type RawRow = Record<string, unknown>
@@ -34,7 +34,8 @@ export interface Changes {
 
 /**
  * The whole of a small table in memory, for answers that cannot wait (who may do what). Reading is
- * synchronous; what another process wrote is seen at the next turn of the event loop.
+ * synchronous; what another process wrote is seen at the next turn of the event loop (SQLite), or
+ * as soon as the rows are read after the database told of it (an engine without `allNow`).
  */
 export class Mirror<Item> {
   readonly table: MirrorTable<Item>
@@ -146,21 +147,32 @@ class MapIndex<Item> {
   }
 }
 
+/** The mark of rows that must be read again: no database has it. */
+const STALE = -1
+
 /** The mirrors of one room: they are loaded, written and refreshed together. */
 export class Mirrors {
   readonly #db: Database<AnyTables>
   readonly #mirrors: Mirror<unknown>[] = []
   #mark: number
+  /** How many own writes were taken over. */
+  #writes = 0
+  #reloading: Promise<void> | undefined
 
   constructor(db: Database<unknown>) {
     this.#db = db as Database<AnyTables>
     this.#mark = db.changeMark()
+    db.onForeignChange?.(() => this.#refresh())
   }
 
   /** Loads a table. Its rows stay in memory. */
-  open<Item>(table: MirrorTable<Item>): Mirror<Item> {
+  async open<Item>(table: MirrorTable<Item>): Promise<Mirror<Item>> {
     const mirror = new Mirror<Item>(table, () => this.#refresh())
-    this.#load(mirror as Mirror<unknown>)
+    let mark: number
+    do {
+      mark = this.#db.changeMark()
+      mirror.reload(await this.#db.all(allRows(table), undefined))
+    } while (mark !== this.#db.changeMark())
     this.#mirrors.push(mirror as Mirror<unknown>)
     return mirror
   }
@@ -168,27 +180,58 @@ export class Mirrors {
   /** As `Database.write`; the mirrors show the changes when the promise resolves, never before. */
   async write<Result>(work: (changes: Changes) => Promise<Result> | Result): Promise<Result> {
     const done: (() => void)[] = []
+    const mark = this.#mark
     const result = await this.#db.write(async ({ query }) => {
       done.length = 0
       return await work(changesOn(query, done))
     })
     for (const apply of done) apply()
+    this.#writes += 1
+    // Rows that were read meanwhile may be newer than what was just put over them.
+    if (mark !== this.#mark) {
+      this.#mark = STALE
+      this.#refresh()
+    }
     return result
   }
 
   #refresh(): void {
     const mark = this.#db.changeMark()
     if (mark === this.#mark) return
+    if (!this.#db.allNow) {
+      this.#reloading ??= this.#reloadSoon().finally(() => {
+        this.#reloading = undefined
+      })
+      return
+    }
     this.#mark = mark
-    for (const mirror of this.#mirrors) this.#load(mirror)
+    for (const mirror of this.#mirrors) {
+      mirror.reload(this.#db.allNow(allRows(mirror.table), undefined))
+    }
   }
 
-  #load(mirror: Mirror<unknown>): void {
-    const { table, keyColumn } = mirror.table
-    // SQL by hand: a start loads every mirror, and needs no query builder for it.
-    const sql = `select * from "${table}" order by "${keyColumn}"`
-    mirror.reload(this.#db.all({ sql, bind: () => [] }, {}) as RawRow[])
+  /** Reads until nothing was written meanwhile. When it fails, whoever reads next tries again. */
+  async #reloadSoon(): Promise<void> {
+    for (;;) {
+      const [mark, writes] = [this.#db.changeMark(), this.#writes]
+      const mirrors = [...this.#mirrors]
+      const tables: RawRow[][] = []
+      try {
+        for (const { table } of mirrors) tables.push(await this.#db.all(allRows(table), undefined))
+      } catch {
+        return
+      }
+      if (mark !== this.#db.changeMark() || writes !== this.#writes) continue
+      this.#mark = mark
+      for (const [at, mirror] of mirrors.entries()) mirror.reload(tables[at] ?? [])
+      return
+    }
   }
+}
+
+/** SQL by hand: a start loads every mirror, and needs no query builder for it. */
+function allRows<Item>({ table, keyColumn }: MirrorTable<Item>): Statement<undefined, RawRow> {
+  return { sql: `select * from "${table}" order by "${keyColumn}"`, bind: () => [] }
 }
 
 function changesOn(query: Kysely<AnyTables>, done: (() => void)[]): Changes {

@@ -107,7 +107,7 @@ export class Sealer {
   }
 
   async #openScope(scope: string): Promise<ScopeSealer> {
-    const known = this.#db.all(keysOfScope, { scope })
+    const known = await this.#db.all(keysOfScope, { scope })
     const rows = known.length > 0 ? known : await this.#makeKey(scope)
     const keys = rows.map((row) => ({ id: toIdBytes(row.id), key: this.#unwrap(row) }))
     for (const key of keys) this.#keys.set(key.id.toString('latin1'), { scope, key })
@@ -119,7 +119,7 @@ export class Sealer {
   /** Another process may have made one meanwhile; then there is one already. */
   #makeKey(scope: string): Promise<DataKeyRow[]> {
     return this.#db.write(async ({ all, query }) => {
-      const found = all(keysOfScope, { scope })
+      const found = await all(keysOfScope, { scope })
       if (found.length > 0) return found
       const id = newGuid()
       const rootKey = { id: toIdBytes(id), key: this.#rootKey }
@@ -128,7 +128,7 @@ export class Sealer {
         .insertInto('data_key')
         .values({ id, scope, wrapped, created_at_ms: this.#nowMs() })
         .execute()
-      return all(keysOfScope, { scope })
+      return await all(keysOfScope, { scope })
     })
   }
 

@@ -55,8 +55,8 @@ test('a write that fails leaves nothing, and its neighbours in the same commit a
   const db = await open(path.join(folder(), 'a.db'))
   const results = await Promise.allSettled([
     db.write((tx) => tx.run(insertThing, { id: 1, word: 'one' })),
-    db.write((tx) => {
-      tx.run(insertThing, { id: 2, word: 'two' })
+    db.write(async (tx) => {
+      await tx.run(insertThing, { id: 2, word: 'two' })
       throw new Error('no')
     }),
     db.write((tx) => tx.run(insertThing, { id: 3, word: 'three' })),
@@ -71,12 +71,12 @@ test('a reader does not see what is not committed', async () => {
   const db = await open(path.join(folder(), 'a.db'))
   let seen: unknown[] = ['unset']
   await db.write(async (tx) => {
-    tx.run(insertThing, { id: 1, word: 'one' })
-    seen = db.all(findThing, { id: 1 })
+    await tx.run(insertThing, { id: 1, word: 'one' })
+    seen = await db.all(findThing, { id: 1 })
     expect(await tx.query.selectFrom('thing').select('id').execute()).toHaveLength(1)
   })
   expect(seen).toEqual([])
-  expect(db.all(findThing, { id: 1 })).toEqual([{ word: 'one' }])
+  expect(await db.all(findThing, { id: 1 })).toEqual([{ word: 'one' }])
   await db.close()
 })
 

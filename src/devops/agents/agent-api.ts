@@ -42,7 +42,8 @@ export function createAgentApi(devops: Devops, agent: AgentFacts): AgentApi {
     cancellations.get(jobId)?.abort(new JobCancelled(reason))
   })
   const runOf = (lease: JobLease) =>
-    devops.db.write((tx) => Promise.resolve(holdLease(tx, lease).run_id))
+    devops.db.write(async (tx) => (await holdLease(tx, lease)).run_id)
+  let feeding = Promise.resolve()
   return {
     takeJob: (signal) => takeJob(devops, agent, signal),
     renewJob: async (lease) => {
@@ -53,42 +54,51 @@ export function createAgentApi(devops: Devops, agent: AgentFacts): AgentApi {
     },
     cancelSignal: (lease) => {
       const controller = signalOf(cancellations, lease)
-      const reason = findCancel(devops, lease)
-      if (reason !== undefined) controller.abort(new JobCancelled(reason))
+      // Who asks has the signal at once; that the run was cancelled before is told a moment later.
+      findCancel(devops, lease).then(
+        (reason) => reason !== undefined && controller.abort(new JobCancelled(reason)),
+        // The next renewal asks again.
+        () => undefined,
+      )
       return controller.signal
     },
     updateRecords: (lease, records) =>
       conduct(devops, async ({ tx, writeRecords }) => {
-        writeRecords(holdLease(tx, lease).run_id, records)
+        await writeRecords((await holdLease(tx, lease)).run_id, records)
       }),
     createLog: async (lease) => ({
-      logId: await devops.db.write((tx) =>
-        createLog(tx, holdLease(tx, lease).run_id, devops.clock.nowMs()),
+      logId: await devops.db.write(async (tx) =>
+        createLog(tx, (await holdLease(tx, lease)).run_id, devops.clock.nowMs()),
       ),
     }),
     appendLog: (lease, logId, startLine, lines) =>
-      devops.db.write((tx) => {
-        const { run_id: runId } = holdLease(tx, lease)
-        appendLog(tx, devops.sealer, { runId, logId, startLine, lines })
+      devops.db.write(async (tx) => {
+        const { run_id: runId } = await holdLease(tx, lease)
+        await appendLog(tx, devops.sealer, { runId, logId, startLine, lines })
       }),
     feed: (lease, recordId, startLine, lines) => {
-      const runId = findRunOf(devops, lease)
-      if (runId === undefined) return
-      devops.bus.runNews(runId, { kind: 'feed', recordId, startLine, lines })
+      const tell = async () => {
+        const runId = await findRunOf(devops, lease)
+        if (runId === undefined) return
+        devops.bus.runNews(runId, { kind: 'feed', recordId, startLine, lines })
+      }
+      // In the order of arrival; lines that cannot be told are dropped, the log has them.
+      feeding = feeding.then(tell).catch(() => undefined)
     },
     finishJob: async (lease, result, outputs) => {
+      await feeding
       await finishJob(devops, lease, result, outputs)
       cancellations.delete(lease.jobId)
     },
     ...artifactCalls(devops, runOf),
     addAttachment: (lease, recordId, type, name, content) =>
       devops.db.write(async (tx) => {
-        const { run_id: runId } = holdLease(tx, lease)
+        const { run_id: runId } = await holdLease(tx, lease)
         await putAttachment(tx, devops.sealer, { runId, recordId, type, name, content })
       }),
     addTag: (lease, tag) =>
       devops.db.write(async (tx) => {
-        const { run_id } = holdLease(tx, lease)
+        const { run_id } = await holdLease(tx, lease)
         await tx.query
           .insertInto('devops_tag')
           .values({ run_id, tag })
@@ -97,7 +107,7 @@ export function createAgentApi(devops: Devops, agent: AgentFacts): AgentApi {
       }),
     updateRunNumber: (lease, runNumber) =>
       devops.db.write(async (tx) => {
-        const { run_id } = holdLease(tx, lease)
+        const { run_id } = await holdLease(tx, lease)
         const query = tx.query.updateTable('devops_run').set({ number: runNumber })
         await query.where('id', '=', run_id).execute()
       }),
@@ -115,7 +125,9 @@ function artifactCalls(
     uploadArtifactFile: async (lease, folder, path, content) =>
       storeArtifactFile(devops, { runId: await runOf(lease), folder, path, content }),
     associateArtifact: (lease, artifact) =>
-      devops.db.write((tx) => associateArtifact(tx, holdLease(tx, lease).run_id, artifact)),
+      devops.db.write(async (tx) =>
+        associateArtifact(tx, (await holdLease(tx, lease)).run_id, artifact),
+      ),
     listArtifactFiles: async (lease, runId, artifact) => {
       await sameProject(devops, await runOf(lease), runId)
       return listArtifactFiles(devops, runId, artifact)
@@ -161,7 +173,7 @@ async function takeJob(
 /** The agent stopped while the job was on its way: another one may have it. */
 async function giveBack(devops: Devops, { requestId, fence }: JobRequest): Promise<void> {
   await conduct(devops, async (conductor) => {
-    const [job] = conductor.tx.all(findLease, { requestId })
+    const [job] = await conductor.tx.all(findLease, { requestId })
     if (job?.state === 'leased' && job.fence === fence) await returnJob(devops, conductor, job)
   })
 }
@@ -192,20 +204,20 @@ function signalOf(cancellations: Map<string, AbortController>, lease: JobLease):
   return made
 }
 
-function findCancel(devops: Devops, lease: JobLease): string | undefined {
-  const [row] = devops.db.all(findLease, { requestId: lease.requestId })
+async function findCancel(devops: Devops, lease: JobLease): Promise<string | undefined> {
+  const [row] = await devops.db.all(findLease, { requestId: lease.requestId })
   return row?.cancel_reason ?? undefined
 }
 
-function findRunOf(devops: Devops, lease: JobLease): number | undefined {
-  const [row] = devops.db.all(findLease, { requestId: lease.requestId })
+async function findRunOf(devops: Devops, lease: JobLease): Promise<number | undefined> {
+  const [row] = await devops.db.all(findLease, { requestId: lease.requestId })
   return row?.fence === lease.fence && row.state === 'leased' ? row.run_id : undefined
 }
 
 async function renew(devops: Devops, lease: JobLease) {
   const lockedUntilMs = devops.clock.nowMs() + LEASE_MS
   const cancelReason = await devops.db.write(async (tx) => {
-    const job = holdLease(tx, lease)
+    const job = await holdLease(tx, lease)
     await tx.query
       .updateTable('devops_job')
       .set({ lease_expires_at_ms: lockedUntilMs })
@@ -225,17 +237,17 @@ async function finishJob(
 ): Promise<void> {
   await conduct(devops, async (conductor) => {
     const { tx, nowMs } = conductor
-    const known = findLeasedJob(tx, lease)
+    const known = await findLeasedJob(tx, lease)
     if (known?.state === 'completed' && known.fence === lease.fence && known.result === result)
       return
-    const job = holdLease(tx, lease)
+    const job = await holdLease(tx, lease)
     for (const output of outputs) await writeOutput(devops, conductor.tx, job, output)
     await tx.query
       .updateTable('devops_job')
       .set({ state: 'completed', result, finished_at_ms: nowMs, body: NO_BODY })
       .where('request_id', '=', job.request_id)
       .execute()
-    conductor.writeRecords(job.run_id, [
+    await conductor.writeRecords(job.run_id, [
       { id: job.job_id, state: 'completed', result, finishedAtMs: nowMs },
     ])
     const { stage, leg } = job

@@ -73,18 +73,21 @@ const firstQueued: Statement<undefined, { readonly request_id: number }> = {
  *
  * @throws Fault `LeaseLost` when another agent holds the job or it has ended
  */
-export function holdLease(tx: DevopsTransaction, lease: JobLease): LeasedJob {
-  const job = tx.all(findLease, { requestId: lease.requestId })[0]
+export async function holdLease(tx: DevopsTransaction, lease: JobLease): Promise<LeasedJob> {
+  const [job] = await tx.all(findLease, { requestId: lease.requestId })
   if (!job || job.fence !== lease.fence || job.job_id !== lease.jobId || job.state !== 'leased') {
     throw leaseLost()
   }
-  if (job.has_reported === 0) tx.run(markReported, { requestId: lease.requestId })
+  if (job.has_reported === 0) await tx.run(markReported, { requestId: lease.requestId })
   return job
 }
 
 /** The job behind a lease, also after its end. */
-export function findLeasedJob(tx: DevopsTransaction, lease: JobLease): LeasedJob | undefined {
-  return tx.all(findLease, { requestId: lease.requestId })[0]
+export async function findLeasedJob(
+  tx: DevopsTransaction,
+  lease: JobLease,
+): Promise<LeasedJob | undefined> {
+  return (await tx.all(findLease, { requestId: lease.requestId }))[0]
 }
 
 /** Leases the oldest queued job whose demands the agent meets; undefined when none waits. */
@@ -92,7 +95,7 @@ export async function leaseNextJob(
   devops: Devops,
   agent: AgentFacts,
 ): Promise<JobRequest | undefined> {
-  if (devops.db.all(firstQueued, undefined).length === 0) return undefined
+  if ((await devops.db.all(firstQueued, undefined)).length === 0) return undefined
   const taken = await conduct(devops, async (conductor) => {
     const next = await findReadable(devops, conductor, agent)
     if (!next) return undefined
@@ -114,7 +117,7 @@ export async function leaseNextJob(
     await markRunStarted(conductor, job.run_id)
     const { stage, leg } = job
     await conductor.happen(job.run_id, { kind: 'legStarted', stage, job: job.job, leg })
-    conductor.writeRecords(job.run_id, [
+    await conductor.writeRecords(job.run_id, [
       { id: job.job_id, workerName: agent.name, startedAtMs: conductor.nowMs },
     ])
     return { ...parts, fence, expiresAtMs, job }

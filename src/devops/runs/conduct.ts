@@ -15,7 +15,7 @@ export interface Conductor {
   readonly nowMs: number
   /** Records an event, moves the state machine and does what it asks for. */
   happen(runId: number, event: RunEvent): Promise<void>
-  writeRecords(runId: number, changes: readonly RecordChange[]): void
+  writeRecords(runId: number, changes: readonly RecordChange[]): Promise<void>
   afterCommit(tell: () => void): void
 }
 
@@ -58,7 +58,7 @@ function createConductor(
     nowMs: devops.clock.nowMs(),
     happen: async (runId, event) => {
       touched.add(runId)
-      const run = devops.live.load(tx, runId)
+      const run = await devops.live.load(tx, runId)
       if (!run) throw new Error('An event came for a run that does not exist.')
       const queue: RunEvent[] = [event]
       for (let next = queue.shift(); next; next = queue.shift()) {
@@ -67,8 +67,8 @@ function createConductor(
         }
       }
     },
-    writeRecords: (runId, changes) => {
-      const records = mergeRecords(tx, runId, changes, conductor.nowMs)
+    writeRecords: async (runId, changes) => {
+      const records = await mergeRecords(tx, runId, changes, conductor.nowMs)
       news.push(() => devops.bus.runNews(runId, { kind: 'records', records }))
     },
     afterCommit: (tell) => void news.push(tell),
@@ -108,21 +108,21 @@ async function perform(
       return requestLeg(devops, conductor, run, command)
     case 'withdrawLeg':
       await endJobRow(conductor, run, command, 'Canceled')
-      finishRecord(conductor, run, jobIdOf(planIdOf(run), command), 'Canceled')
+      await finishRecord(conductor, run, jobIdOf(planIdOf(run), command), 'Canceled')
       return []
     case 'cancelLeg':
       await askToCancel(devops, conductor, run, command)
       return []
     case 'dropLeg':
-      conductor.writeRecords(run.runId, [
+      await conductor.writeRecords(run.runId, [
         { ...legRecord(run, command), state: 'completed', result: command.result },
       ])
       return []
     case 'finishJob':
-      finishRecord(conductor, run, phaseId(run, command), command.result)
+      await finishRecord(conductor, run, phaseId(run, command), command.result)
       return []
     case 'finishStage':
-      finishRecord(conductor, run, stageId(run, command.stage), command.result)
+      await finishRecord(conductor, run, stageId(run, command.stage), command.result)
       return []
     case 'finishRun':
       await finishRun(devops, conductor, run, command.result)
@@ -184,13 +184,13 @@ function legRecord(run: LiveRun, at: LegPosition): RecordChange {
   }
 }
 
-function finishRecord(
+async function finishRecord(
   { writeRecords, nowMs }: Conductor,
   run: LiveRun,
   id: string,
   result: TaskResult,
-): void {
-  writeRecords(run.runId, [{ id, state: 'completed', result, finishedAtMs: nowMs }])
+): Promise<void> {
+  await writeRecords(run.runId, [{ id, state: 'completed', result, finishedAtMs: nowMs }])
 }
 
 function issueOf(message: string): Pick<RecordChange, 'issues' | 'errorCount'> {
@@ -210,9 +210,11 @@ async function performDecideStage(
   const { verdict, issue } = await decideStage(scope, stageAt)
   const id = stageId(run, stageAt)
   if (verdict === 'run') {
-    conductor.writeRecords(run.runId, [{ id, state: 'inProgress', startedAtMs: conductor.nowMs }])
+    await conductor.writeRecords(run.runId, [
+      { id, state: 'inProgress', startedAtMs: conductor.nowMs },
+    ])
   }
-  if (issue !== undefined) conductor.writeRecords(run.runId, [{ id, ...issueOf(issue) }])
+  if (issue !== undefined) await conductor.writeRecords(run.runId, [{ id, ...issueOf(issue) }])
   return [{ kind: 'stageDecided', stage: stageAt, verdict }]
 }
 
@@ -229,9 +231,11 @@ async function performDecideJob(
   const { verdict, issue } = await decideJob(scope, at)
   const id = phaseId(run, at)
   if (verdict.outcome === 'run') {
-    conductor.writeRecords(run.runId, [{ id, state: 'inProgress', startedAtMs: conductor.nowMs }])
+    await conductor.writeRecords(run.runId, [
+      { id, state: 'inProgress', startedAtMs: conductor.nowMs },
+    ])
   }
-  if (issue !== undefined) conductor.writeRecords(run.runId, [{ id, ...issueOf(issue) }])
+  if (issue !== undefined) await conductor.writeRecords(run.runId, [{ id, ...issueOf(issue) }])
   return [{ kind: 'jobDecided', stage: at.stage, job: at.job, verdict }]
 }
 
@@ -251,12 +255,12 @@ async function requestLeg(
   try {
     prepared = await prepareJob(scope, at)
   } catch (thrown) {
-    conductor.writeRecords(run.runId, [
+    await conductor.writeRecords(run.runId, [
       { ...record, ...issueOf(wordsOf(thrown)), state: 'completed', result: 'Failed' },
     ])
     return [{ kind: 'legFinished', stage, job, leg, result: 'Failed' }]
   }
-  conductor.writeRecords(run.runId, [record])
+  await conductor.writeRecords(run.runId, [record])
   await insertJob(devops, conductor, { run, at, prepared })
   conductor.afterCommit(() => devops.bus.jobQueued())
   return []

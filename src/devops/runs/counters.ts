@@ -31,30 +31,30 @@ const setCounter = statement<DevopsTables, Counter & { value: number }>((query, 
 )
 
 /** The next number of a prefix: `first` when it was never counted, then one more each time. */
-export function nextNumber(
+export async function nextNumber(
   tx: DevopsTransaction,
   pipelineId: number,
   prefix: string,
   first: number,
-): number {
-  const last = tx.all(findCounter, { pipelineId, prefix })[0]?.value
-  const value = last === undefined ? first : last + 1
-  tx.run(setCounter, { pipelineId, prefix, value })
+): Promise<number> {
+  const [last] = await tx.all(findCounter, { pipelineId, prefix })
+  const value = last === undefined ? first : last.value + 1
+  await tx.run(setCounter, { pipelineId, prefix, value })
   return value
 }
 
 /** `counter(prefix, seed)`: counts once for each run, however often its jobs ask. */
-export function countOnce(
+export async function countOnce(
   tx: DevopsTransaction,
   run: LiveRun,
   prefix: string,
   seed: number,
-): number {
+): Promise<number> {
   const { pipelineId } = run.input.facts
   const memo = `run ${run.runId} counter ${prefix}`
-  const counted = tx.all(findCounter, { pipelineId, prefix: memo })[0]?.value
-  if (counted !== undefined) return counted
-  const value = nextNumber(tx, pipelineId, `counter ${prefix}`, seed)
-  tx.run(setCounter, { pipelineId, prefix: memo, value })
+  const [counted] = await tx.all(findCounter, { pipelineId, prefix: memo })
+  if (counted) return counted.value
+  const value = await nextNumber(tx, pipelineId, `counter ${prefix}`, seed)
+  await tx.run(setCounter, { pipelineId, prefix: memo, value })
   return value
 }

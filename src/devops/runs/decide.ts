@@ -42,7 +42,7 @@ export async function decideStage(
   try {
     const declared = declaredFor(run, stage)
     const contexts = await stageContexts(scope, stageAt, [condition, ...textsOf(declared)])
-    const { variables } = variablesFor(scope, declared, contexts, [])
+    const { variables } = await variablesFor(scope, declared, contexts, [])
     const runs = devops.expressions.isTrue(condition, {
       phase: 'stageCondition',
       values: { variables: toContext(variables), ...contexts.values },
@@ -70,7 +70,7 @@ export async function decideJob(scope: RunScope, at: JobPosition): Promise<Decid
       at.job,
       fieldTexts(job, condition, declared),
     )
-    const { variables } = variablesFor(scope, declared, contexts, [])
+    const { variables } = await variablesFor(scope, declared, contexts, [])
     const runs = devops.expressions.isTrue(condition, {
       phase: 'jobCondition',
       values: { variables: toContext(variables), ...contexts.values },

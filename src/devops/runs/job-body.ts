@@ -93,8 +93,8 @@ export async function prepareJob(scope: RunScope, at: LegPosition): Promise<Prep
       : {}),
     ...(job.deployment ? { environment: await findEnvironment(scope, job) } : {}),
   })
-  const own = legVariables(scope, job, legName, contexts, declared)
-  const { variables, claims } = variablesFor(scope, [...declared, own], contexts, system)
+  const own = await legVariables(scope, job, legName, contexts, declared)
+  const { variables, claims } = await variablesFor(scope, [...declared, own], contexts, system)
   const planned = plannedSteps(job, legName)
   const steps = [
     ...(await downloadSteps(scope, claims)),
@@ -142,15 +142,15 @@ function plannedSteps(job: PlanJob, legName: string): readonly PlanStep[] {
 }
 
 /** A leg's own variables are the innermost; they are plain values. */
-function legVariables(
+async function legVariables(
   scope: RunScope,
   job: PlanJob,
   legName: string,
   contexts: Dependencies,
   declared: readonly (readonly VariableDeclaration[])[],
-): VariableDeclaration[] {
+): Promise<VariableDeclaration[]> {
   if (job.strategy?.kind !== 'matrix') return []
-  const { variables } = variablesFor(scope, declared, contexts, [])
+  const { variables } = await variablesFor(scope, declared, contexts, [])
   const leg = matrixLegs(scope, job.strategy, variables, contexts)[legName] ?? {}
   return Object.entries(leg).map(([name, value]) => ({
     kind: 'value',

@@ -43,7 +43,7 @@ export interface LiveRun {
 /** Runs by id, rebuilt from their events when this process does not know the latest. */
 export interface LiveRuns {
   /** Undefined when there is no such run. Call it inside a write. */
-  load(tx: DevopsTransaction, runId: number): LiveRun | undefined
+  load(tx: DevopsTransaction, runId: number): Promise<LiveRun | undefined>
   /** After a write that failed or a run that ended. */
   forget(runId: number): void
 }
@@ -89,21 +89,21 @@ export function inputPlace(planId: string): string {
 /** Keeps the runs of one process. */
 export function createLiveRuns(sealer: ScopeSealer): LiveRuns {
   const runs = new Map<number, LiveRun>()
-  const open = (tx: DevopsTransaction, runId: number): LiveRun | undefined => {
-    const [row] = tx.all(findInput, { runId })
+  const open = async (tx: DevopsTransaction, runId: number): Promise<LiveRun | undefined> => {
+    const [row] = await tx.all(findInput, { runId })
     if (!row) return undefined
     const input = JSON.parse(sealer.open(inputPlace(row.plan_id), row.input).open()) as RunInput
     return { runId, input, state: initialState(shapeOf(input.plan)), seq: 0 }
   }
   return {
-    load(tx, runId) {
-      const latest = tx.all(lastEvent, { runId })[0]?.seq ?? 0
+    async load(tx, runId) {
+      const [last] = await tx.all(lastEvent, { runId })
+      const latest = last?.seq ?? 0
       const known = runs.get(runId)
-      const run = known && known.seq <= latest ? known : open(tx, runId)
+      const run = known && known.seq <= latest ? known : await open(tx, runId)
       if (!run) return undefined
-      for (const { seq, body } of run.seq < latest
-        ? tx.all(eventsAfter, { runId, seq: run.seq })
-        : []) {
+      const news = run.seq < latest ? await tx.all(eventsAfter, { runId, seq: run.seq }) : []
+      for (const { seq, body } of news) {
         run.state = advance(run.state, JSON.parse(body) as RunEvent).state
         run.seq = seq
       }

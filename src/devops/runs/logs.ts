@@ -65,26 +65,31 @@ function partPlace({ runId, logId, startLine }: PartKey): string {
 }
 
 /** The number of a new, empty log; logs of a run count from 1. */
-export function createLog(tx: DevopsTransaction, runId: number, nowMs: number): number {
-  const logId = (tx.all(lastLog, { runId })[0]?.id ?? 0) + 1
-  tx.run(insertLog, { runId, logId, nowMs })
+export async function createLog(
+  tx: DevopsTransaction,
+  runId: number,
+  nowMs: number,
+): Promise<number> {
+  const [last] = await tx.all(lastLog, { runId })
+  const logId = (last?.id ?? 0) + 1
+  await tx.run(insertLog, { runId, logId, nowMs })
   return logId
 }
 
 /** Appends whole lines; lines that the log has already change nothing. @throws Fault `LogNotFound` */
-export function appendLog(
+export async function appendLog(
   tx: DevopsTransaction,
   sealer: ScopeSealer,
   part: PartKey & { readonly lines: Uint8Array },
-): void {
+): Promise<void> {
   const { runId, logId, startLine, lines } = part
-  const log = tx.all(findLog, { runId, logId })[0]
+  const [log] = await tx.all(findLog, { runId, logId })
   if (!log) throw fault('LogNotFound', `The run has no log ${logId}.`)
   if (startLine <= log.line_count || lines.length === 0) return
   const lineCount = countLines(lines)
   const sealed = sealer.seal(partPlace(part), lines)
-  tx.run(insertPart, { runId, logId, startLine, lineCount, sealed })
-  tx.run(setLineCount, { runId, logId, lineCount: startLine + lineCount - 1 })
+  await tx.run(insertPart, { runId, logId, startLine, lineCount, sealed })
+  await tx.run(setLineCount, { runId, logId, lineCount: startLine + lineCount - 1 })
 }
 
 function countLines(lines: Uint8Array): number {
@@ -121,7 +126,7 @@ export async function readLog(
   startLine = 1,
   endLine = Number.MAX_SAFE_INTEGER,
 ): Promise<string[]> {
-  if (devops.db.all(findLog, key).length === 0) {
+  if ((await devops.db.all(findLog, key)).length === 0) {
     throw fault('LogNotFound', `The log with id ${key.logId} could not be found.`)
   }
   const parts = await devops.db.query

@@ -253,7 +253,7 @@ async function insertRun(
     })
     .returning('id')
     .executeTakeFirstOrThrow()
-  const number = numberRun(devops, conductor, { ...facts, runId }, { plan, given })
+  const number = await numberRun(devops, conductor, { ...facts, runId }, { plan, given })
   const input: RunInput = {
     plan,
     facts: { ...facts, runId, number },
@@ -275,7 +275,7 @@ async function insertRun(
     .where('id', '=', runId)
     .execute()
   const run = { runId, input, state: initialState(shapeOf(plan)), seq: 0 }
-  conductor.writeRecords(runId, firstRecords(run))
+  await conductor.writeRecords(runId, firstRecords(run))
   return runId
 }
 
@@ -284,12 +284,12 @@ function toStored({ name, value, isSecret }: GivenVariable): StoredVariable {
 }
 
 /** The run number; a counter moves only with the commit of its run. */
-function numberRun(
+async function numberRun(
   devops: Devops,
   { tx, nowMs }: Conductor,
   facts: RunFacts,
   { plan, given }: { readonly plan: Plan; readonly given: readonly GivenVariable[] },
-): string {
+): Promise<string> {
   const values = new Map<string, string>()
   const put = (name: string, value: unknown) => {
     if (typeof value === 'string') values.set(name.toLowerCase(), value)
@@ -317,7 +317,7 @@ function numberRun(
     variable: (wanted) => values.get(wanted.toLowerCase()),
   })
   if (!open.hasRevision) return open.complete(1)
-  return open.complete(nextNumber(tx, facts.pipelineId, `rev ${open.prefix}`, 1))
+  return open.complete(await nextNumber(tx, facts.pipelineId, `rev ${open.prefix}`, 1))
 }
 
 /** Asks a run to stop; one that has ended stays as it is. @throws Fault `RunNotFound` */

@@ -42,20 +42,22 @@ const putBody = statement<DevopsTables, RecordKey & { body: string; nowMs: numbe
 export type RecordChange = Partial<TimelineRecord> & Pick<TimelineRecord, 'id'>
 
 /** Writes records and answers them whole. A new one needs `type`, `name` and `state`. */
-export function mergeRecords(
+export async function mergeRecords(
   tx: DevopsTransaction,
   runId: number,
   changes: readonly RecordChange[],
   nowMs: number,
-): TimelineRecord[] {
-  return changes.map((change) => {
-    const stored = tx.all(findBody, { runId, id: change.id })[0]
+): Promise<TimelineRecord[]> {
+  const records: TimelineRecord[] = []
+  for (const change of changes) {
+    const [stored] = await tx.all(findBody, { runId, id: change.id })
     const former = stored ? (JSON.parse(stored.body) as TimelineRecord) : undefined
     const merged = { type: 'Task', name: '', state: 'pending', ...former, ...defined(change) }
     const record = merged as TimelineRecord
-    tx.run(putBody, { runId, id: record.id, body: JSON.stringify(record), nowMs })
-    return record
-  })
+    await tx.run(putBody, { runId, id: record.id, body: JSON.stringify(record), nowMs })
+    records.push(record)
+  }
+  return records
 }
 
 function defined(change: RecordChange): RecordChange {

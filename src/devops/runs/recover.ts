@@ -22,7 +22,7 @@ export interface Recovery {
  * its steps may not be run twice. Call it at the start and every minute.
  */
 export async function recoverJobs(devops: Devops, recovery: Recovery): Promise<void> {
-  const unfinished = devops.db.all(unfinishedJobs, undefined)
+  const unfinished = await devops.db.all(unfinishedJobs, undefined)
   for (const { request_id, state, demands } of unfinished) {
     if (state === 'queued') await abandonUnreachable(devops, recovery, request_id, demands)
   }
@@ -147,7 +147,7 @@ export async function endJob(
     .set({ state: 'completed', result, finished_at_ms: conductor.nowMs, body: NO_BODY })
     .where('request_id', '=', job.request_id)
     .execute()
-  conductor.writeRecords(job.run_id, [
+  await conductor.writeRecords(job.run_id, [
     {
       id: job.job_id,
       state: 'completed',

@@ -165,12 +165,12 @@ export function declaredFor(
 }
 
 /** Precedence, then `$[ ]` in the order of declaration. @throws Fault `ExpressionWrong` */
-export function variablesFor(
+export async function variablesFor(
   scope: RunScope,
   declared: readonly (readonly VariableDeclaration[])[],
   dependencies: Dependencies,
   system: readonly GivenVariable[],
-): ResolvedVariables {
+): Promise<ResolvedVariables> {
   const { devops, run, groups } = scope
   const given = run.input.given.map(({ name, value, isSecret }) => ({
     name,
@@ -185,7 +185,7 @@ export function variablesFor(
   )
   return {
     claims: resolved.claims,
-    variables: evaluateAll(scope, resolved.variables, dependencies),
+    variables: await evaluateAll(scope, resolved.variables, dependencies),
   }
 }
 
@@ -194,11 +194,11 @@ export function textsOf(declared: readonly (readonly VariableDeclaration[])[]): 
   return declared.flat().flatMap((item) => (item.kind === 'value' ? [item.value] : []))
 }
 
-function evaluateAll(
+async function evaluateAll(
   scope: RunScope,
   variables: ReadonlyMap<string, RunVariable>,
   dependencies: Dependencies,
-): Map<string, RunVariable> {
+): Promise<Map<string, RunVariable>> {
   const evaluated = new Map(variables)
   const context = toContext(variables)
   for (const [key, variable] of variables) {
@@ -206,11 +206,10 @@ function evaluateAll(
     const expression = text === undefined ? undefined : scope.devops.expressions.findRuntime(text)
     if (expression === undefined) continue
     const result = toText(
-      scope.devops.expressions.evaluate(expression, {
+      await evaluateCounting(scope, expression, {
         phase: 'runtimeVariable',
         values: { variables: context, ...dependencies.values },
         mask: maskOf(evaluated, dependencies),
-        counter: (prefix, seed) => countOnce(scope.tx, scope.run, prefix, seed),
       }),
     )
     context[variable.name] = result
@@ -218,6 +217,40 @@ function evaluateAll(
     evaluated.set(key, { ...variable, isSecret, value: isSecret ? new Sealed(result) : result })
   }
   return evaluated
+}
+
+/** Stops an evaluation that asks for a number which has not been read yet. */
+class NumberWanted extends Error {
+  readonly prefix: string
+  readonly seed: number
+
+  constructor(prefix: string, seed: number) {
+    super('A counter must be read first.')
+    this.prefix = prefix
+    this.seed = seed
+  }
+}
+
+/** Expressions wait for nothing: one that counts is evaluated again when its number is there. */
+async function evaluateCounting(
+  { devops, tx, run }: RunScope,
+  expression: string,
+  given: ExpressionScope,
+): Promise<unknown> {
+  const numbers = new Map<string, number>()
+  const counter = (prefix: string, seed: number): number => {
+    const value = numbers.get(prefix)
+    if (value === undefined) throw new NumberWanted(prefix, seed)
+    return value
+  }
+  for (;;) {
+    try {
+      return devops.expressions.evaluate(expression, { ...given, counter })
+    } catch (thrown) {
+      if (!(thrown instanceof NumberWanted)) throw thrown
+      numbers.set(thrown.prefix, await countOnce(tx, run, thrown.prefix, thrown.seed))
+    }
+  }
 }
 
 /** Takes the secrets that an expression can see out of a message about it. */

@@ -143,6 +143,7 @@ test('lines that an agent feeds after the end of its job are not kept', async ()
   const { devops, jobs, runId } = await runPlan(plan([stage('Build', [job('A')])]))
   const [request] = jobs
   if (request) devops.agentApi('one').feed(leaseOf(request), request.jobId, 1, ['late'])
+  await new Promise((resolve) => setImmediate(resolve))
   expect(request && devops.room.bus.feedSoFar(runId)).toEqual([])
 })
 

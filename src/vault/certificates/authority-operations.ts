@@ -27,8 +27,8 @@ import { SELF, UNKNOWN } from './policy.ts'
 
 const CONTACTS = 'contacts'
 
-function readContacts(vault: VaultCall): Setting {
-  const found = findSetting(vault.store.db, { vault: vault.vault.dataId, name: CONTACTS })
+async function readContacts(vault: VaultCall): Promise<Setting> {
+  const found = await findSetting(vault.store.db, { vault: vault.vault.dataId, name: CONTACTS })
   if (found) return found
   throw new Fault<VaultFaultCode>('ContactsNotFound', 'Contacts not found')
 }
@@ -43,7 +43,7 @@ const getContacts = vaultOperation(
   'GetCertificateContacts',
   { method: 'GET', path: '/certificates/contacts' },
   { ...contactsNeed, audit: 'CertificateContactsGet' },
-  (_call, vault) => json(200, toContactsBody(vault, readContacts(vault).body)),
+  async (_call, vault) => json(200, toContactsBody(vault, (await readContacts(vault)).body)),
 )
 
 const setContacts = vaultOperation(
@@ -74,7 +74,7 @@ const deleteContacts = vaultOperation(
   { method: 'DELETE', path: '/certificates/contacts' },
   { ...contactsNeed, audit: 'CertificateContactsDelete' },
   async (_call, vault) => {
-    const { body } = readContacts(vault)
+    const { body } = await readContacts(vault)
     await vault.store.db.write((tx) =>
       dropSetting(tx, { vault: vault.vault.dataId, name: CONTACTS }),
     )
@@ -189,8 +189,8 @@ const getIssuer = vaultOperation(
     dataAction: 'certificatecas/read',
     audit: 'CertificateIssuerGet',
   },
-  ({ params }, vault) =>
-    json(200, toIssuerBody(vault, readIssuerSetting(vault.store.db, vault, params.issuer))),
+  async ({ params }, vault) =>
+    json(200, toIssuerBody(vault, await readIssuerSetting(vault.store.db, vault, params.issuer))),
 )
 
 const setIssuer = vaultOperation(
@@ -220,9 +220,9 @@ const updateIssuer = vaultOperation(
   async (call, vault) => {
     const name = readIssuerName(call.params.issuer)
     const given = readBody(await call.readJson())
-    const setting = await vault.store.db.write((tx) => {
-      const changed = readIssuer(vault, name, given, readIssuerSetting(tx, vault, name))
-      putSetting(tx, vault.vault.dataId, changed)
+    const setting = await vault.store.db.write(async (tx) => {
+      const changed = readIssuer(vault, name, given, await readIssuerSetting(tx, vault, name))
+      await putSetting(tx, vault.vault.dataId, changed)
       return changed
     })
     return json(200, toIssuerBody(vault, setting))
@@ -239,9 +239,9 @@ const deleteIssuer = vaultOperation(
     audit: 'CertificateIssuerDelete',
   },
   async ({ params }, vault) => {
-    const setting = await vault.store.db.write((tx) => {
-      const found = readIssuerSetting(tx, vault, params.issuer)
-      dropSetting(tx, { vault: vault.vault.dataId, name: found.name })
+    const setting = await vault.store.db.write(async (tx) => {
+      const found = await readIssuerSetting(tx, vault, params.issuer)
+      await dropSetting(tx, { vault: vault.vault.dataId, name: found.name })
       return found
     })
     return json(200, toIssuerBody(vault, setting))

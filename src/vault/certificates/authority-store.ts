@@ -67,30 +67,39 @@ export function issuerRow(name: string): string {
   return ISSUERS + name.toLowerCase()
 }
 
-export function findSetting(rows: Rows, where: Where): Setting | undefined {
-  const row = rows.all(settingByName, where)[0]
+export async function findSetting(rows: Rows, where: Where): Promise<Setting | undefined> {
+  const [row] = await rows.all(settingByName, where)
   return row && fromRow(row)
 }
 
 /** An issuer of the vault. @throws Fault `CertificateIssuerNotFound` */
-export function readIssuerSetting(rows: Rows, call: CertificateCall, name: string): Setting {
-  const found = findSetting(rows, { vault: call.vault.dataId, name: issuerRow(name) })
+export async function readIssuerSetting(
+  rows: Rows,
+  call: CertificateCall,
+  name: string,
+): Promise<Setting> {
+  const found = await findSetting(rows, { vault: call.vault.dataId, name: issuerRow(name) })
   if (found) return found
   throw new Fault<VaultFaultCode>('CertificateIssuerNotFound', 'Issuer not found')
 }
 
-export function putSetting(tx: Writing, vault: string, setting: Setting): void {
+export async function putSetting(tx: Writing, vault: string, setting: Setting): Promise<void> {
   const { name, body, sealed } = setting
-  tx.run(deleteSetting, { vault, name })
-  tx.run(insertSetting, { vault, name, body: JSON.stringify(body), sealed })
+  await tx.run(deleteSetting, { vault, name })
+  await tx.run(insertSetting, { vault, name, body: JSON.stringify(body), sealed })
 }
 
-export function dropSetting(tx: Writing, where: Where): void {
-  tx.run(deleteSetting, where)
+export async function dropSetting(tx: Writing, where: Where): Promise<void> {
+  await tx.run(deleteSetting, where)
 }
 
 /** Issuers in the order of their lower-case names, after one. */
-export function listIssuers(rows: Rows, vault: string, after: string, limit: number): Setting[] {
+export async function listIssuers(
+  rows: Rows,
+  vault: string,
+  after: string,
+  limit: number,
+): Promise<Setting[]> {
   const bounds = { vault, after: issuerRow(after), before: 'issuers0', limit }
-  return rows.all(settingsAfter, bounds).map(fromRow)
+  return (await rows.all(settingsAfter, bounds)).map(fromRow)
 }

@@ -66,8 +66,11 @@ export function placesOf(call: CertificateCall, name: string): Place[] {
 }
 
 /** The policy of a certificate that is there. */
-export function findStoredPolicy(rows: Rows, place: Place): StoredPolicy | undefined {
-  const text = findObject(rows, place)?.policy
+export async function findStoredPolicy(
+  rows: Rows,
+  place: Place,
+): Promise<StoredPolicy | undefined> {
+  const text = (await findObject(rows, place))?.policy
   return text ? (JSON.parse(text) as StoredPolicy) : undefined
 }
 
@@ -117,44 +120,48 @@ export function sealCertificate(
  *
  * @throws Fault `DeletedNameHeld`, or `NameTaken` by a key or secret that is no certificate's
  */
-export function appendCertificate(
+export async function appendCertificate(
   tx: Writing,
   call: CertificateCall,
   displayName: string,
   made: { readonly sealed: readonly NewVersion[]; readonly policy: CertificatePolicy },
-): ObjectVersion {
+): Promise<ObjectVersion> {
   const places = placesOf(call, displayName.toLowerCase())
   for (const [index, place] of places.entries()) {
     const version = made.sealed[index]
     if (!version) throw new Error('A certificate has three parts.')
-    addVersion(tx, place, displayName, { ...version, managed: place.kind !== 'certificates' })
+    await addVersion(tx, place, displayName, { ...version, managed: place.kind !== 'certificates' })
   }
   return keepPolicy(tx, call, places[0] as Place, made.policy)
 }
 
 /** Keeps a policy and plans by it; gives the newest version. */
-export function keepPolicy(
+export async function keepPolicy(
   tx: Writing,
   call: CertificateCall,
   place: Place,
   policy: CertificatePolicy,
-): ObjectVersion {
-  const latest = findLatest(tx, place)
+): Promise<ObjectVersion> {
+  const latest = await findLatest(tx, place)
   if (!latest) throw objectNotFound('certificates', place.name)
   const stored: StoredPolicy = { policy, vaultName: call.vault.name }
-  setPolicy(tx, latest.objectId, stored)
+  await setPolicy(tx, latest.objectId, stored)
   const { notBeforeMs, expiresAtMs } = latest
   const atMs =
     notBeforeMs === undefined || expiresAtMs === undefined
       ? undefined
       : renewalTimeOf(policy, { notBeforeMs, expiresAtMs })
-  planAt(tx, latest.objectId, atMs)
+  await planAt(tx, latest.objectId, atMs)
   return latest
 }
 
 /** The private key of the newest version, for a successor that keeps it. */
-export function readCurrentKey(call: CertificateCall, name: string): KeyObject | undefined {
-  const latest = findLatest(call.store.db, { vault: call.vault.dataId, kind: 'keys', name })
+export async function readCurrentKey(
+  call: CertificateCall,
+  name: string,
+): Promise<KeyObject | undefined> {
+  const place = { vault: call.vault.dataId, kind: 'keys', name } as const
+  const latest = await findLatest(call.store.db, place)
   if (!latest?.managed || latest.deletedAtMs !== undefined) return undefined
   return toPrivateKeyObject(detailsOf(latest), openValue(call.scope, 'keys', latest))
 }
@@ -167,44 +174,44 @@ export function updateCertificate(
   policyOf: ((before: CertificatePolicy) => CertificatePolicy) | undefined,
 ): Promise<ObjectVersion> {
   const places = placesOf(call, target.name)
-  return change(call, places, (tx) => {
+  return change(call, places, async (tx) => {
     const [own] = places as [Place]
     const found =
       target.version === undefined
-        ? findLatest(tx, own)
-        : findVersion(tx, own, target.version.toLowerCase())
+        ? await findLatest(tx, own)
+        : await findVersion(tx, own, target.version.toLowerCase())
     if (!found || found.deletedAtMs !== undefined) {
       const id = target.version === undefined ? target.name : `${target.name}/${target.version}`
       throw objectNotFound('certificates', id)
     }
     for (const place of places) {
-      const one = findVersion(tx, place, found.version)
-      if (one) updateVersion(tx, one.id, applyChange(one, changed, call.nowMs))
+      const one = await findVersion(tx, place, found.version)
+      if (one) await updateVersion(tx, one.id, applyChange(one, changed, call.nowMs))
     }
-    const stored = findStoredPolicy(tx, own)
-    if (policyOf && stored) keepPolicy(tx, call, own, policyOf(stored.policy))
-    return findVersion(tx, own, found.version) ?? found
+    const stored = await findStoredPolicy(tx, own)
+    if (policyOf && stored) await keepPolicy(tx, call, own, policyOf(stored.policy))
+    return (await findVersion(tx, own, found.version)) ?? found
   })
 }
 
 /** Soft delete of the certificate with its key and its secret; a begun operation ends. */
 export function deleteCertificate(call: VaultCall, name: string): Promise<ObjectVersion> {
   const purgeAtMs = purgeTimeOf(call.vault, call.nowMs)
-  return change(call, placesOf(call, name), (tx) => {
+  return change(call, placesOf(call, name), async (tx) => {
     const place = placeOf(call, 'certificates', name)
-    readLiveObject(tx, place)
-    forEachPart(tx, call, name, (id) => softDelete(tx, id, call.nowMs, purgeAtMs))
-    dropPending(tx, place)
+    await readLiveObject(tx, place)
+    await forEachPart(tx, call, name, (id) => softDelete(tx, id, call.nowMs, purgeAtMs))
+    await dropPending(tx, place)
     return readLatest(tx, place)
   })
 }
 
 /** Brings all three back. */
 export function recoverCertificate(call: VaultCall, name: string): Promise<ObjectVersion> {
-  return change(call, placesOf(call, name), (tx) => {
+  return change(call, placesOf(call, name), async (tx) => {
     const place = placeOf(call, 'certificates', name)
-    readDeletedObject(tx, place, call.nowMs)
-    forEachPart(tx, call, name, (id) => undelete(tx, id))
+    await readDeletedObject(tx, place, call.nowMs)
+    await forEachPart(tx, call, name, (id) => undelete(tx, id))
     return readLatest(tx, place)
   })
 }
@@ -212,21 +219,26 @@ export function recoverCertificate(call: VaultCall, name: string): Promise<Objec
 /** Destroys all three. @throws Fault `PurgeNotEnabled` under purge protection */
 export async function purgeCertificate(call: VaultCall, name: string): Promise<void> {
   if (call.vault.enablePurgeProtection) throw purgeNotEnabled()
-  await change(call, placesOf(call, name), (tx) => {
-    readDeletedObject(tx, placeOf(call, 'certificates', name), call.nowMs)
-    forEachPart(tx, call, name, (id) => purgeObject(tx, id))
+  await change(call, placesOf(call, name), async (tx) => {
+    await readDeletedObject(tx, placeOf(call, 'certificates', name), call.nowMs)
+    await forEachPart(tx, call, name, (id) => purgeObject(tx, id))
   })
 }
 
-function forEachPart(tx: Writing, call: VaultCall, name: string, work: (id: number) => void): void {
+async function forEachPart(
+  tx: Writing,
+  call: VaultCall,
+  name: string,
+  work: (id: number) => Promise<void>,
+): Promise<void> {
   for (const place of placesOf(call, name)) {
-    const found = findObject(tx, place)
-    if (found && (place.kind === 'certificates' || found.managed === 1)) work(found.id)
+    const found = await findObject(tx, place)
+    if (found && (place.kind === 'certificates' || found.managed === 1)) await work(found.id)
   }
 }
 
-function readLatest(rows: Rows, place: Place): ObjectVersion {
-  const latest = findLatest(rows, place)
+async function readLatest(rows: Rows, place: Place): Promise<ObjectVersion> {
+  const latest = await findLatest(rows, place)
   if (!latest) throw objectNotFound('certificates', place.name)
   return latest
 }

@@ -805,7 +805,7 @@ test('eraseVault destroys certificates, what waits for one, contacts and issuers
   await vault.eraseVault(VAULT.dataId)
   const tables = ['object', 'object_version', 'certificate_pending', 'certificate_setting']
   for (const table of tables) {
-    const rows = db.all({ sql: `select 1 from vault_${table}`, bind: () => [] }, {})
+    const rows = await db.all({ sql: `select 1 from vault_${table}`, bind: () => [] }, {})
     expect([table, rows]).toEqual([table, []])
   }
 })

@@ -49,13 +49,13 @@ export function pendingSealPlace(name: string, requestId: string): string {
 }
 
 /** The policy of a create: the one given, else the certificate's own. @throws Fault `PropertyWrong` */
-export function policyForCreate(
+export async function policyForCreate(
   call: VaultCall,
   name: string,
   given: JsonObject | undefined,
-): CertificatePolicy {
+): Promise<CertificatePolicy> {
   const [place] = placesOf(call, name) as [Place]
-  const stored = findStoredPolicy(call.store.db, place)?.policy
+  const stored = (await findStoredPolicy(call.store.db, place))?.policy
   if (!given && stored) return stored
   if (!given) throw propertyWrong('policy')
   const made = readPolicy(given, undefined, Math.floor(call.nowMs / 1000))
@@ -73,9 +73,9 @@ export async function beginCertificate(call: VaultCall, asked: Asked): Promise<P
   const name = asked.displayName.toLowerCase()
   const { policy } = asked
   checkTier(call, policy.key_props.kty)
-  refuseBegin(call.store.db, call, name)
+  await refuseBegin(call.store.db, call, name)
   const issuer = policy.issuer.name
-  if (issuer !== SELF && issuer !== UNKNOWN) readIssuerSetting(call.store.db, call, issuer)
+  if (issuer !== SELF && issuer !== UNKNOWN) await readIssuerSetting(call.store.db, call, issuer)
   const key = await keyFor(call, name, policy)
   const state: PendingState = {
     requestId: newVersionId(),
@@ -99,36 +99,36 @@ export async function beginCertificate(call: VaultCall, asked: Asked): Promise<P
   return begun
 }
 
-function storeBegun(
+async function storeBegun(
   tx: Writing,
   call: VaultCall,
   begun: Pending,
   sealed: readonly NewVersion[] | undefined,
-): void {
+): Promise<void> {
   const { displayName, state } = begun
   const { policy } = state
   const [place] = placesOf(call, displayName.toLowerCase()) as [Place]
-  findUnpurged(tx, place, call.nowMs)
-  refuseBegin(tx, call, place.name)
+  await findUnpurged(tx, place, call.nowMs)
+  await refuseBegin(tx, call, place.name)
   if (sealed) {
-    appendCertificate(tx, call, displayName, { sealed, policy })
+    await appendCertificate(tx, call, displayName, { sealed, policy })
     const done: PendingState = { ...state, status: 'completed' }
-    putPending(tx, place, { displayName, state: done, sealed: null })
+    await putPending(tx, place, { displayName, state: done, sealed: null })
     return
   }
-  if (findObject(tx, place)) keepPolicy(tx, call, place, policy)
+  if (await findObject(tx, place)) await keepPolicy(tx, call, place, policy)
   const isOrder = policy.issuer.name !== UNKNOWN
   const waiting: Pending = isOrder
     ? { ...begun, state: { ...state, status: 'failed', error: ORDER_FAILED } }
     : begun
-  putPending(tx, place, waiting)
+  await putPending(tx, place, waiting)
 }
 
-function refuseBegin(rows: Rows, call: CertificateCall, name: string): void {
+async function refuseBegin(rows: Rows, call: CertificateCall, name: string): Promise<void> {
   const places = placesOf(call, name)
-  refuseSecond(rows, { vault: call.vault.dataId, name })
+  await refuseSecond(rows, { vault: call.vault.dataId, name })
   for (const place of places) {
-    const found = findObject(rows, place)
+    const found = await findObject(rows, place)
     const isOver = found?.purge_at_ms != null && found.purge_at_ms <= call.nowMs
     if (!found || isOver) continue
     if (found.deleted_at_ms !== null) throw deletedNameHeld(place.kind, found.display_name)
@@ -142,7 +142,7 @@ async function keyFor(
   name: string,
   policy: CertificatePolicy,
 ): Promise<KeyObject> {
-  const current = policy.key_props.reuse_key ? readCurrentKey(call, name) : undefined
+  const current = policy.key_props.reuse_key ? await readCurrentKey(call, name) : undefined
   if (current) return current
   const { shown, secret } = await generateMaterial(keySpecOf(policy))
   return toPrivateKeyObject(shown, secret.open())
@@ -174,9 +174,9 @@ export async function renewCertificate(
   const asked = { policy, enabled: current.enabled, tags: current.tags }
   const sealed = sealCertificate(call, name, signSelf(call, key, asked))
   const places = placesOf(call, name)
-  return change(call, places, (tx) => {
+  return change(call, places, async (tx) => {
     const [place] = places as [Place]
-    if (findObject(tx, place)?.latest_id !== current.id) return undefined
+    if ((await findObject(tx, place))?.latest_id !== current.id) return undefined
     return appendCertificate(tx, call, current.name, { sealed, policy })
   })
 }

@@ -90,11 +90,11 @@ const importCertificate = vaultOperation(
     }
     const made = { ...imported, ...readCertificateChange(body), policy }
     const sealed = sealCertificate(vault, name, made)
-    const stored = await change(vault, placesOf(vault, name), (tx) => {
-      refuseSecond(tx, placeOf(vault, 'certificates', name))
+    const stored = await change(vault, placesOf(vault, name), async (tx) => {
+      await refuseSecond(tx, placeOf(vault, 'certificates', name))
       return appendCertificate(tx, vault, displayName, { sealed, policy })
     })
-    return json(200, toCertificateBundle(vault, stored))
+    return json(200, await toCertificateBundle(vault, stored))
   },
 )
 
@@ -102,15 +102,15 @@ const getCertificate = vaultOperation(
   'GetCertificate',
   { method: 'GET', path: '/certificates/:name/:version?' },
   { policy: 'get', dataAction: 'certificates/read', audit: 'CertificateGet' },
-  ({ params }, vault) => {
+  async ({ params }, vault) => {
     const name = readName(params.name)
     const place = placeOf(vault, 'certificates', name)
-    if (params.version === undefined && !findObject(vault.store.db, place)) {
-      const begun = findPending(vault.store.db, place)
+    if (params.version === undefined && !(await findObject(vault.store.db, place))) {
+      const begun = await findPending(vault.store.db, place)
       if (begun) return json(200, toPendingBundle(vault, begun))
     }
-    const found = readObjectVersion(vault, 'certificates', name, params.version)
-    return json(200, toCertificateBundle(vault, found))
+    const found = await readObjectVersion(vault, 'certificates', name, params.version)
+    return json(200, await toCertificateBundle(vault, found))
   },
 )
 
@@ -129,7 +129,7 @@ const updateCertificateOperation = vaultOperation(
       readCertificateChange(body),
       given && ((before) => readPolicy(given, before, nowS)),
     )
-    return json(200, toCertificateBundle(vault, changed))
+    return json(200, await toCertificateBundle(vault, changed))
   },
 )
 
@@ -141,7 +141,7 @@ const deleteCertificateOperation = vaultOperation(
     const deleted = await deleteCertificate(vault, readName(params.name))
     return json(200, {
       ...deletedMembers(vault, 'certificates', deleted),
-      ...toCertificateBundle(vault, deleted),
+      ...(await toCertificateBundle(vault, deleted)),
     })
   },
 )
@@ -152,15 +152,20 @@ interface Listed {
 }
 
 /** Certificates, and if asked for the names that have only a begun operation, in one order. */
-function listNames(vault: VaultCall, withPending: boolean, after: string, limit: number): Listed[] {
+async function listNames(
+  vault: VaultCall,
+  withPending: boolean,
+  after: string,
+  limit: number,
+): Promise<Listed[]> {
   const { db } = vault.store
   const bounds = { ...placeOf(vault, 'certificates', ''), after, limit }
-  const found: Listed[] = listLive(db, bounds).map((one) => ({
+  const found: Listed[] = (await listLive(db, bounds)).map((one) => ({
     name: one.name.toLowerCase(),
     wire: toCertificateItem(vault, one, 'certificates'),
   }))
   if (withPending) {
-    for (const one of listPendingAlone(db, { vault: bounds.vault, after, limit })) {
+    for (const one of await listPendingAlone(db, { vault: bounds.vault, after, limit })) {
       found.push({ name: one.displayName.toLowerCase(), wire: toPendingItem(vault, one) })
     }
   }
@@ -187,9 +192,9 @@ const getCertificateVersions = vaultOperation(
   'GetCertificateVersions',
   { method: 'GET', path: '/certificates/:name/versions' },
   { policy: 'list', dataAction: 'certificates/read', audit: 'CertificateListVersions' },
-  (call, vault) => {
+  async (call, vault) => {
     const place = placeOf(vault, 'certificates', readName(call.params.name))
-    const object = readLiveObject(vault.store.db, place)
+    const object = await readLiveObject(vault.store.db, place)
     return replyPage(call, vault, {
       path: `/certificates/${object.display_name}/versions`,
       load: (after, limit) => listVersions(vault.store.db, object.id, Number(after) || 0, limit),
@@ -222,14 +227,14 @@ const getDeletedCertificate = vaultOperation(
   'GetDeletedCertificate',
   { method: 'GET', path: '/deletedcertificates/:name' },
   { policy: 'get', dataAction: 'certificates/read', audit: 'CertificateGetDeleted' },
-  ({ params }, vault) => {
+  async ({ params }, vault) => {
     const name = readName(params.name)
-    const facts = readDeleted(vault, 'certificates', name)
-    const deleted = findLatest(vault.store.db, placeOf(vault, 'certificates', name))
+    const facts = await readDeleted(vault, 'certificates', name)
+    const deleted = await findLatest(vault.store.db, placeOf(vault, 'certificates', name))
     if (!deleted) throw new Error('A deleted certificate has no version.')
     return json(200, {
       ...deletedMembers(vault, 'certificates', facts),
-      ...toCertificateBundle(vault, deleted),
+      ...(await toCertificateBundle(vault, deleted)),
     })
   },
 )
@@ -239,7 +244,10 @@ const recoverDeletedCertificate = vaultOperation(
   { method: 'POST', path: '/deletedcertificates/:name/recover' },
   { policy: 'recover', dataAction: 'certificates/recover/action', audit: 'CertificateRecover' },
   async ({ params }, vault) =>
-    json(200, toCertificateBundle(vault, await recoverCertificate(vault, readName(params.name)))),
+    json(
+      200,
+      await toCertificateBundle(vault, await recoverCertificate(vault, readName(params.name))),
+    ),
 )
 
 const purgeDeletedCertificate = vaultOperation(
@@ -256,13 +264,13 @@ const getPolicy = vaultOperation(
   'GetCertificatePolicy',
   { method: 'GET', path: '/certificates/:name/policy' },
   { policy: 'get', dataAction: 'certificates/read', audit: 'CertificatePolicyGet' },
-  ({ params }, vault) => {
+  async ({ params }, vault) => {
     const { db } = vault.store
     const place = placeOf(vault, 'certificates', readName(params.name))
-    const begun = findStoredPolicy(db, place) ? undefined : findPending(db, place)
+    const begun = (await findStoredPolicy(db, place)) ? undefined : await findPending(db, place)
     if (begun) return json(200, toPolicyBody(vault, begun.displayName, begun.state.policy))
-    const object = readLiveObject(db, place)
-    const stored = findStoredPolicy(db, place)
+    const object = await readLiveObject(db, place)
+    const stored = await findStoredPolicy(db, place)
     if (!stored) throw new Error('A certificate has no policy.')
     return json(200, toPolicyBody(vault, object.display_name, stored.policy))
   },
@@ -279,11 +287,11 @@ const updatePolicy = vaultOperation(
   async (call, vault) => {
     const place = placeOf(vault, 'certificates', readName(call.params.name))
     const body = readBody(await call.readJson())
-    const kept = await change(vault, place, (tx) => {
-      const object = readLiveObject(tx, place)
-      const before = findStoredPolicy(tx, place)?.policy
+    const kept = await change(vault, place, async (tx) => {
+      const object = await readLiveObject(tx, place)
+      const before = (await findStoredPolicy(tx, place))?.policy
       const policy = readPolicy(body, before, Math.floor(vault.nowMs / 1000))
-      keepPolicy(tx, vault, place, policy)
+      await keepPolicy(tx, vault, place, policy)
       return { policy, name: object.display_name }
     })
     return json(200, toPolicyBody(vault, kept.name, kept.policy))
@@ -304,14 +312,14 @@ const restoreCertificate = vaultOperation(
   { policy: 'restore', dataAction: 'certificates/restore/action', audit: 'CertificateRestore' },
   async (call, vault) => {
     const body = await call.readJson(BACKUP_LIMIT_BYTES)
-    const facts = await restore(vault, 'certificates', body, (tx, place) => {
-      const stored = findStoredPolicy(tx, place)
-      if (stored) keepPolicy(tx, vault, place, stored.policy)
+    const facts = await restore(vault, 'certificates', body, async (tx, place) => {
+      const stored = await findStoredPolicy(tx, place)
+      if (stored) await keepPolicy(tx, vault, place, stored.policy)
     })
     const place: Place = placeOf(vault, 'certificates', facts.name.toLowerCase())
-    const restored = findLatest(vault.store.db, place)
+    const restored = await findLatest(vault.store.db, place)
     if (!restored) throw new Error('A restored certificate is not there.')
-    return json(200, toCertificateBundle(vault, restored))
+    return json(200, await toCertificateBundle(vault, restored))
   },
 )
 

@@ -24,7 +24,7 @@ const createCertificate = vaultOperation(
     const name = readName(displayName)
     const body = readBody(await call.readJson())
     const given = isObject(body['policy']) ? body['policy'] : undefined
-    const policy = policyForCreate(vault, name, given)
+    const policy = await policyForCreate(vault, name, given)
     const asked = { displayName, policy, ...readCertificateChange(body) }
     const begun = await beginCertificate(vault, asked)
     const at = `${vault.uri}/certificates/${displayName}/pending`
@@ -39,9 +39,9 @@ const getOperation = vaultOperation(
   'GetCertificateOperation',
   { method: 'GET', path: '/certificates/:name/pending' },
   { policy: 'get', dataAction: 'certificates/read', audit: 'CertificatePendingGet' },
-  (call, vault) => {
+  async (call, vault) => {
     const place = placeOf(vault, 'certificates', readName(call.params.name))
-    const found = readPending(vault.store.db, place, call.query.get('request_id'))
+    const found = await readPending(vault.store.db, place, call.query.get('request_id'))
     return json(200, toOperationBody(vault, found))
   },
 )
@@ -57,8 +57,8 @@ const updateOperation = vaultOperation(
     const wanted = orPropertyWrong('cancellation_requested', () =>
       readBoolean(body['cancellation_requested'], 'cancellation_requested'),
     )
-    const found = await change(vault, place, (tx): Pending => {
-      const before = readPending(tx, place, call.query.get('request_id'))
+    const found = await change(vault, place, async (tx): Promise<Pending> => {
+      const before = await readPending(tx, place, call.query.get('request_id'))
       if (!wanted) return before
       if (before.state.status !== 'inProgress') {
         throw new Fault<VaultFaultCode>(
@@ -67,7 +67,7 @@ const updateOperation = vaultOperation(
         )
       }
       const state = { ...before.state, cancellationRequested: true }
-      putPending(tx, place, { ...before, state: { ...state, status: 'canceled' } })
+      await putPending(tx, place, { ...before, state: { ...state, status: 'canceled' } })
       return { ...before, state }
     })
     return json(200, toOperationBody(vault, found))
@@ -80,9 +80,9 @@ const deleteOperation = vaultOperation(
   { policy: 'update', dataAction: 'certificates/update/action', audit: 'CertificatePendingDelete' },
   async (call, vault) => {
     const place = placeOf(vault, 'certificates', readName(call.params.name))
-    const found = await change(vault, place, (tx) => {
-      const last = readPending(tx, place, call.query.get('request_id'))
-      dropPending(tx, place)
+    const found = await change(vault, place, async (tx) => {
+      const last = await readPending(tx, place, call.query.get('request_id'))
+      await dropPending(tx, place)
       return last
     })
     return json(200, toOperationBody(vault, found))
@@ -100,7 +100,7 @@ const mergeCertificate = vaultOperation(
       readArray(body['x5c'], 'x5c').map((item) => Buffer.from(readString(item, 'x5c'), 'base64')),
     )
     const place = placeOf(vault, 'certificates', name)
-    const begun = readPending(vault.store.db, place, null)
+    const begun = await readPending(vault.store.db, place, null)
     const key = openPendingKey(vault, name, begun)
     const [leaf] = chain
     if (!leaf) throw propertyWrong('x5c')
@@ -117,13 +117,13 @@ const mergeCertificate = vaultOperation(
       tags: given.tags ?? begun.state.tags,
     }
     const sealed = sealCertificate(vault, name, made, begun.state.version)
-    const stored = await change(vault, placesOf(vault, name), (tx) => {
-      readPending(tx, place, begun.state.requestId)
-      dropPending(tx, place)
+    const stored = await change(vault, placesOf(vault, name), async (tx) => {
+      await readPending(tx, place, begun.state.requestId)
+      await dropPending(tx, place)
       return appendCertificate(tx, vault, begun.displayName, { sealed, policy })
     })
     const location = `${vault.uri}/certificates/${stored.name}?api-version=${vault.apiVersion}`
-    return json(201, toCertificateBundle(vault, stored), { location })
+    return json(201, await toCertificateBundle(vault, stored), { location })
   },
 )
 

@@ -94,22 +94,33 @@ function fromRow(row: PendingTable): Pending {
   }
 }
 
-export function findPending(rows: Rows, { vault, name }: Where): Pending | undefined {
-  const row = rows.all(pendingByName, { vault, name })[0]
+export async function findPending(
+  rows: Rows,
+  { vault, name }: Where,
+): Promise<Pending | undefined> {
+  const [row] = await rows.all(pendingByName, { vault, name })
   return row && fromRow(row)
 }
 
 /** The operation, if it is the one asked for. @throws Fault `PendingNotFound` */
-export function readPending(rows: Rows, where: Where, requestId: string | null): Pending {
-  const found = findPending(rows, where)
+export async function readPending(
+  rows: Rows,
+  where: Where,
+  requestId: string | null,
+): Promise<Pending> {
+  const found = await findPending(rows, where)
   if (found && (requestId === null || requestId === found.state.requestId)) return found
   throw new Fault<VaultFaultCode>('PendingNotFound', 'Pending certificate not found')
 }
 
 /** Replaces what the name had. */
-export function putPending(tx: Writing, { vault, name }: Where, pending: Pending): void {
-  tx.run(deletePending, { vault, name })
-  tx.run(insertPending, {
+export async function putPending(
+  tx: Writing,
+  { vault, name }: Where,
+  pending: Pending,
+): Promise<void> {
+  await tx.run(deletePending, { vault, name })
+  await tx.run(insertPending, {
     vault,
     name,
     display_name: pending.displayName,
@@ -118,21 +129,21 @@ export function putPending(tx: Writing, { vault, name }: Where, pending: Pending
   })
 }
 
-export function dropPending(tx: Writing, { vault, name }: Where): void {
-  tx.run(deletePending, { vault, name })
+export async function dropPending(tx: Writing, { vault, name }: Where): Promise<void> {
+  await tx.run(deletePending, { vault, name })
 }
 
 /** Operations whose names have no certificate yet, in the order of their lower-case names. */
-export function listPendingAlone(
+export async function listPendingAlone(
   rows: Rows,
   bounds: { readonly vault: string; readonly after: string; readonly limit: number },
-): Pending[] {
-  return rows.all(pendingAlone, bounds).map(fromRow)
+): Promise<Pending[]> {
+  return (await rows.all(pendingAlone, bounds)).map(fromRow)
 }
 
 /** @throws Fault `PendingInProgress` while one runs */
-export function refuseSecond(rows: Rows, where: Where): void {
-  if (findPending(rows, where)?.state.status !== 'inProgress') return
+export async function refuseSecond(rows: Rows, where: Where): Promise<void> {
+  if ((await findPending(rows, where))?.state.status !== 'inProgress') return
   throw new Fault<VaultFaultCode>(
     'PendingInProgress',
     "A new key vault certificate can not be created or imported while a pending key vault certificate's status is inProgress.",

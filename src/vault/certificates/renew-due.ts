@@ -28,8 +28,8 @@ async function renewOne(
   nowMs: number,
 ): Promise<boolean> {
   const place = { vault: due.vault, kind: 'certificates', name: due.name } as const
-  const current = findLatest(store.db, place)
-  const stored = findStoredPolicy(store.db, place)
+  const current = await findLatest(store.db, place)
+  const stored = await findStoredPolicy(store.db, place)
   const vault = ports.directory.findVault(stored?.vaultName ?? '')
   if (vault?.dataId !== due.vault || !stored || !current) return false
   if (current.deletedAtMs !== undefined) return false

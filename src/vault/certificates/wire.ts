@@ -15,9 +15,10 @@ function uriOf(call: VaultCall, name: string): string {
 }
 
 /** Key Vault's `CertificateBundle`; certificate, key and secret share one version. */
-export function toCertificateBundle(call: VaultCall, found: ObjectVersion): object {
+export async function toCertificateBundle(call: VaultCall, found: ObjectVersion): Promise<object> {
   const place = placeOf(call, 'certificates', found.name.toLowerCase())
-  const stored = findStoredPolicy(call.store.db, place)
+  const stored = await findStoredPolicy(call.store.db, place)
+  const begun = await findPending(call.store.db, place)
   const id = uriOf(call, found.name)
   return {
     id: `${id}/${found.version}`,
@@ -28,7 +29,7 @@ export function toCertificateBundle(call: VaultCall, found: ObjectVersion): obje
     attributes: toAttributes(call, found),
     ...(found.tags !== undefined && { tags: found.tags }),
     ...(stored && { policy: toPolicyBody(call, found.name, stored.policy) }),
-    ...(findPending(call.store.db, place) && { pending: { id: `${id}/pending` } }),
+    ...(begun && { pending: { id: `${id}/pending` } }),
   }
 }
 

@@ -35,7 +35,7 @@ function cryptoOperation(
   const handle = async (call: CryptoCall, vault: VaultCall): Promise<Reply> => {
     const target = { name: readName(call.params.name), version: call.params.version }
     const body = readBody(await call.readJson())
-    const key = openKey(vault, target, words.use)
+    const key = await openKey(vault, target, words.use)
     const kid = kidOf(vault, key.facts)
     return json(200, answer({ ...key, body, kid }))
   }

@@ -106,15 +106,15 @@ export function storeKey(
 }
 
 /** As `storeKey`, inside a write. */
-export function appendKey(
+export async function appendKey(
   tx: Writing,
   place: Place,
   displayName: string,
   made: NewVersion,
-): VersionFacts {
-  addVersion(tx, place, displayName, made)
-  planRotation(tx, place)
-  const stored = findLatest(tx, place)
+): Promise<VersionFacts> {
+  await addVersion(tx, place, displayName, made)
+  await planRotation(tx, place)
+  const stored = await findLatest(tx, place)
   if (!stored) throw new Error('A key that was just stored is not there.')
   return stored
 }
@@ -131,12 +131,12 @@ export interface UsableKey {
  *
  * @throws Fault `KeyNotFound`, `KeyDisabled`, `KeyOperationForbidden`, `KeyNotYetValid`, `KeyExpired` or `Throttled`
  */
-export function openKey(
+export async function openKey(
   call: VaultCall,
   target: { readonly name: string; readonly version: string | undefined },
   use: KeyUse,
-): UsableKey {
-  const facts = readObjectVersion(call, 'keys', target.name, target.version)
+): Promise<UsableKey> {
+  const facts = await readObjectVersion(call, 'keys', target.name, target.version)
   const details = detailsOf(facts)
   call.store.throttle?.takeKey(call.vault, details, 'use', call.nowMs)
   if (!facts.enabled) throw keyRefused('KeyDisabled', use)

@@ -1,4 +1,5 @@
 import { isObject } from '../../base/json.ts'
+import { whenThere } from '../../base/when-there.ts'
 import { empty, json } from '../../http/reply.ts'
 import { propertyWrong } from '../faults.ts'
 import { deletedMembers, readBody, readName } from '../objects/attributes.ts'
@@ -60,9 +61,8 @@ const getKey = vaultOperation(
   { method: 'GET', path: '/keys/:name/:version?' },
   { policy: 'get', dataAction: 'keys/read', audit: 'KeyGet' },
   ({ params }, vault) =>
-    json(
-      200,
-      toKeyBundle(vault, readObjectVersion(vault, 'keys', readName(params.name), params.version)),
+    whenThere(readObjectVersion(vault, 'keys', readName(params.name), params.version), (key) =>
+      json(200, toKeyBundle(vault, key)),
     ),
 )
 
@@ -114,9 +114,9 @@ const getKeyVersions = vaultOperation(
   'GetKeyVersions',
   { method: 'GET', path: '/keys/:name/versions' },
   { policy: 'list', dataAction: 'keys/read', audit: 'KeyListVersions' },
-  (call, vault) => {
+  async (call, vault) => {
     const place = placeOf(vault, 'keys', readName(call.params.name))
-    const object = readLiveObject(vault.store.db, place)
+    const object = await readLiveObject(vault.store.db, place)
     return replyPage(call, vault, {
       path: `/keys/${object.display_name}/versions`,
       load: (after, limit) => listVersions(vault.store.db, object.id, Number(after) || 0, limit),
@@ -149,8 +149,8 @@ const getDeletedKey = vaultOperation(
   'GetDeletedKey',
   { method: 'GET', path: '/deletedkeys/:name' },
   { policy: 'get', dataAction: 'keys/read', audit: 'KeyGetDeleted' },
-  ({ params }, vault) => {
-    const deleted = readDeleted(vault, 'keys', readName(params.name))
+  async ({ params }, vault) => {
+    const deleted = await readDeleted(vault, 'keys', readName(params.name))
     return json(200, { ...deletedMembers(vault, 'keys', deleted), ...toKeyBundle(vault, deleted) })
   },
 )

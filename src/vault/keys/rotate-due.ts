@@ -28,8 +28,8 @@ async function rotateOne(
   nowMs: number,
 ): Promise<boolean> {
   const place = { vault: due.vault, kind: 'keys', name: due.name } as const
-  const current = findLatest(store.db, place)
-  const vault = ports.directory.findVault(findPolicy(store.db, place)?.vaultName ?? '')
+  const current = await findLatest(store.db, place)
+  const vault = ports.directory.findVault((await findPolicy(store.db, place))?.vaultName ?? '')
   // Another vault may have taken the name of one that was purged.
   if (vault?.dataId !== due.vault || !current || current.deletedAtMs !== undefined) return false
   const scope = await ports.sealer.scope(`vault:${due.vault}`)

@@ -38,9 +38,11 @@ export async function rotateKey(
 ): Promise<VersionFacts | undefined> {
   const details = detailsOf(current)
   const material = await generateMaterial(specOf(details))
-  return change(call, place, (tx) => {
-    if (expected !== undefined && findLatest(tx, place)?.version !== expected) return undefined
-    const expiresAtMs = expiryOf(findPolicy(tx, place), call.nowMs)
+  return change(call, place, async (tx) => {
+    if (expected !== undefined && (await findLatest(tx, place))?.version !== expected) {
+      return undefined
+    }
+    const expiresAtMs = expiryOf(await findPolicy(tx, place), call.nowMs)
     const asked = { keyOps: details.key_ops, tags: current.tags, expiresAtMs }
     return appendKey(tx, place, current.name, sealKey(call, place.name, material, asked))
   })
@@ -66,7 +68,7 @@ const rotate = vaultOperation(
   { policy: 'rotate', dataAction: 'keys/rotate/action', audit: 'KeyRotate', budget: 'keys' },
   async ({ params }, vault) => {
     const name = readName(params.name)
-    const current = readObjectVersion(vault, 'keys', name, undefined)
+    const current = await readObjectVersion(vault, 'keys', name, undefined)
     if (current.managed) throw managedObject('keys', current.name)
     vault.store.throttle?.takeKey(vault.vault, detailsOf(current), 'create', vault.nowMs)
     const made = await rotateKey(vault, placeOf(vault, 'keys', name), current)
@@ -83,10 +85,11 @@ const getRotationPolicy = vaultOperation(
     dataAction: 'keyrotationpolicies/read',
     audit: 'KeyRotationPolicyGet',
   },
-  ({ params }, vault) => {
+  async ({ params }, vault) => {
     const place = placeOf(vault, 'keys', readName(params.name))
-    const object = readLiveObject(vault.store.db, place)
-    return json(200, toPolicyBody(vault, object.display_name, findPolicy(vault.store.db, place)))
+    const object = await readLiveObject(vault.store.db, place)
+    const policy = await findPolicy(vault.store.db, place)
+    return json(200, toPolicyBody(vault, object.display_name, policy))
   },
 )
 
@@ -101,12 +104,12 @@ const setRotationPolicy = vaultOperation(
   async (call, vault) => {
     const place = placeOf(vault, 'keys', readName(call.params.name))
     const asked = readRotationPolicy(readBody(await call.readJson()))
-    const stored = await change(vault, place, (tx) => {
-      const object = readOwnObject(tx, place)
-      const createdAtMs = findPolicy(tx, place)?.createdAtMs ?? vault.nowMs
+    const stored = await change(vault, place, async (tx) => {
+      const object = await readOwnObject(tx, place)
+      const createdAtMs = (await findPolicy(tx, place))?.createdAtMs ?? vault.nowMs
       const vaultName = vault.vault.name
       const policy = { ...asked, createdAtMs, updatedAtMs: vault.nowMs, vaultName }
-      storePolicy(tx, place, object.id, policy)
+      await storePolicy(tx, place, object.id, policy)
       return { policy, name: object.display_name }
     })
     return json(200, toPolicyBody(vault, stored.name, stored.policy))

@@ -54,18 +54,19 @@ export async function backUp(
   name: string,
   partKinds: readonly Kind[] = [],
 ): Promise<string> {
-  const object = readOwnObject(call.store.db, placeOf(call, kind, name))
-  const parts = partKinds.map((part) => {
-    const found = readLiveObject(call.store.db, placeOf(call, part, name))
-    return [part, gather(call, part, found)] as const
-  })
-  const content = { ...gather(call, kind, object), parts: Object.fromEntries(parts) }
+  const object = await readOwnObject(call.store.db, placeOf(call, kind, name))
+  const parts: Partial<Record<Kind, BackedUp>> = {}
+  for (const part of partKinds) {
+    const found = await readLiveObject(call.store.db, placeOf(call, part, name))
+    parts[part] = await gather(call, part, found)
+  }
+  const content = { ...(await gather(call, kind, object)), parts }
   const sealer = await backupScope(call)
   return sealer.seal(backupPlace(kind), JSON.stringify(content)).toString('base64url')
 }
 
-function gather(call: VaultCall, kind: Kind, object: ObjectRow): BackedUp {
-  const versions = listSealedVersions(call.store.db, object.id, VERSIONS_LIMIT + 1)
+async function gather(call: VaultCall, kind: Kind, object: ObjectRow): Promise<BackedUp> {
+  const versions = await listSealedVersions(call.store.db, object.id, VERSIONS_LIMIT + 1)
   if (versions.length > VERSIONS_LIMIT) {
     throw new Fault<VaultFaultCode>(
       'ParameterWrong',
@@ -89,7 +90,7 @@ export async function restore(
   call: VaultCall,
   kind: Kind,
   body: unknown,
-  after?: (tx: Writing, place: Place) => void,
+  after?: (tx: Writing, place: Place) => Promise<void>,
 ): Promise<VersionFacts> {
   const text = isObject(body) ? body['value'] : undefined
   if (typeof text !== 'string') throw propertyWrong('value')
@@ -105,17 +106,17 @@ export async function restore(
     versions: backedUp.versions.map((version) => toSealed(call.scope, part, backedUp, version)),
   }))
   const places = made.map(({ place }) => place)
-  return change(call, places, (tx) => {
-    for (const one of made) putBack(tx, one, call.nowMs)
+  return change(call, places, async (tx) => {
+    for (const one of made) await putBack(tx, one, call.nowMs)
     const place = placeOf(call, kind, content.name.toLowerCase())
-    after?.(tx, place)
-    const latest = findLatest(tx, place)
+    await after?.(tx, place)
+    const latest = await findLatest(tx, place)
     if (!latest) throw new Error('A backup without a version was restored.')
     return latest
   })
 }
 
-function putBack(
+async function putBack(
   tx: Writing,
   made: {
     readonly content: BackedUp
@@ -124,17 +125,17 @@ function putBack(
     readonly versions: readonly NewVersion[]
   },
   nowMs: number,
-): void {
+): Promise<void> {
   const { content, place, managed, versions } = made
-  const found = findUnpurged(tx, place, nowMs)
+  const found = await findUnpurged(tx, place, nowMs)
   if (found) {
     throw found.deleted_at_ms === null
       ? nameTaken(place.kind, found.display_name)
       : deletedNameHeld(place.kind, found.display_name)
   }
   const { policy, name: displayName } = content
-  const object = makeObject(tx, place, { displayName, managed, policy })
-  for (const version of versions) appendVersion(tx, object.id, version)
+  const object = await makeObject(tx, place, { displayName, managed, policy })
+  for (const version of versions) await appendVersion(tx, object.id, version)
 }
 
 async function openBackup(call: VaultCall, kind: Kind, text: string): Promise<BackedUp> {

@@ -127,34 +127,39 @@ const changeVersion = statement<
  * @throws Fault `DeletedNameHeld` while a deleted object of that name can be recovered, `NameTaken`
  * or `ManagedObject` when the name is a certificate's, or not, against what is asked
  */
-export function addVersion(
+export async function addVersion(
   tx: Writing,
   place: Place,
   displayName: string,
   made: NewVersion & { readonly managed?: boolean },
-): ObjectRow {
-  const found = findUnpurged(tx, place, made.createdAtMs)
+): Promise<ObjectRow> {
+  const found = await findUnpurged(tx, place, made.createdAtMs)
   if (found?.deleted_at_ms != null) throw deletedNameHeld(place.kind, found.display_name)
   if (found && (found.managed === 1) !== (made.managed === true)) {
     throw made.managed
       ? nameTaken(place.kind, found.display_name)
       : managedObject(place.kind, found.display_name)
   }
-  const object = found ?? makeObject(tx, place, { displayName, managed: made.managed === true })
-  appendVersion(tx, object.id, made)
+  const object =
+    found ?? (await makeObject(tx, place, { displayName, managed: made.managed === true }))
+  await appendVersion(tx, object.id, made)
   return object
 }
 
 /** The object of that name; one whose retention has ended is purged first. */
-export function findUnpurged(tx: Writing, place: Place, nowMs: number): ObjectRow | undefined {
-  const found = findObject(tx, place)
+export async function findUnpurged(
+  tx: Writing,
+  place: Place,
+  nowMs: number,
+): Promise<ObjectRow | undefined> {
+  const found = await findObject(tx, place)
   if (found?.purge_at_ms == null || found.purge_at_ms > nowMs) return found
-  purgeObject(tx, found.id)
+  await purgeObject(tx, found.id)
   return undefined
 }
 
 /** Makes an object without a version; one must follow in the same write. */
-export function makeObject(
+export async function makeObject(
   tx: Writing,
   place: Place,
   asked: {
@@ -162,11 +167,11 @@ export function makeObject(
     readonly managed: boolean
     readonly policy?: string | null
   },
-): ObjectRow {
+): Promise<ObjectRow> {
   const managed = asked.managed ? 1 : 0
   const policy = asked.policy ?? null
   const values = { ...place, displayName: asked.displayName, managed, policy }
-  const [made] = tx.all(insertObject, values)
+  const [made] = await tx.all(insertObject, values)
   if (!made) throw new Error('The insert gave no row.')
   return {
     id: made.id,
@@ -180,8 +185,12 @@ export function makeObject(
 }
 
 /** Stores a version of an object that is there and makes it the newest. */
-export function appendVersion(tx: Writing, objectId: number, made: NewVersion): void {
-  const [row] = tx.all(insertVersion, {
+export async function appendVersion(
+  tx: Writing,
+  objectId: number,
+  made: NewVersion,
+): Promise<void> {
+  const [row] = await tx.all(insertVersion, {
     objectId,
     version: made.version,
     sealed: made.sealed,
@@ -194,16 +203,16 @@ export function appendVersion(tx: Writing, objectId: number, made: NewVersion): 
     details: toText(made.details),
   })
   if (!row) throw new Error('The insert gave no row.')
-  tx.run(moveLatest, { id: objectId, latestId: row.id })
+  await tx.run(moveLatest, { id: objectId, latestId: row.id })
 }
 
 /** Writes a changed version back; its value and version stay. */
-export function updateVersion(
+export async function updateVersion(
   tx: Writing,
   id: number,
   version: Omit<NewVersion, 'sealed' | 'version' | 'createdAtMs'>,
-): void {
-  tx.run(changeVersion, {
+): Promise<void> {
+  await tx.run(changeVersion, {
     id,
     enabled: version.enabled ? 1 : 0,
     notBeforeMs: version.notBeforeMs ?? null,
@@ -215,18 +224,23 @@ export function updateVersion(
 }
 
 /** Takes an object out of use; it can be recovered until `purgeAtMs`. */
-export function softDelete(tx: Writing, id: number, deletedAtMs: number, purgeAtMs: number): void {
-  tx.run(setDeleted, { id, deletedAtMs, purgeAtMs })
+export async function softDelete(
+  tx: Writing,
+  id: number,
+  deletedAtMs: number,
+  purgeAtMs: number,
+): Promise<void> {
+  await tx.run(setDeleted, { id, deletedAtMs, purgeAtMs })
 }
 
-export function undelete(tx: Writing, id: number): void {
-  tx.run(setDeleted, { id, deletedAtMs: null, purgeAtMs: null })
+export async function undelete(tx: Writing, id: number): Promise<void> {
+  await tx.run(setDeleted, { id, deletedAtMs: null, purgeAtMs: null })
 }
 
 /** Destroys an object with all its versions. */
-export function purgeObject(tx: Writing, id: number): void {
-  tx.run(dropVersions, { id })
-  tx.run(dropObject, { id })
+export async function purgeObject(tx: Writing, id: number): Promise<void> {
+  await tx.run(dropVersions, { id })
+  await tx.run(dropObject, { id })
 }
 
 function toText(value: object | undefined): string | null {

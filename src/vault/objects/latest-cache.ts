@@ -13,6 +13,8 @@ export class LatestCache {
   #old = new Map<string, ObjectVersion>()
   #youngBytes = 0
   #mark = 0
+  /** Reads under way whose rows may be kept; shared by all who want the same row. */
+  readonly #reads = new Map<string, Promise<ObjectVersion | undefined>>()
 
   constructor(limitBytes: number) {
     this.#halfBytes = limitBytes / 2
@@ -26,12 +28,41 @@ export class LatestCache {
     const old = this.#old.get(key)
     if (old) {
       this.#old.delete(key)
-      this.keep(key, old)
+      this.#keep(key, old)
     }
     return old
   }
 
-  keep(key: string, version: ObjectVersion): void {
+  /**
+   * Reads what `find` did not have, once for all who ask meanwhile, and keeps it, unless the key was
+   * forgotten since: the read may have begun before the write that made it forgotten.
+   */
+  load(
+    key: string,
+    read: () => Promise<ObjectVersion | undefined>,
+  ): Promise<ObjectVersion | undefined> {
+    const running = this.#reads.get(key)
+    if (running !== undefined) return running
+    const reading = read().then(
+      (found) => {
+        if (this.#end(key, reading) && found) this.#keep(key, found)
+        return found
+      },
+      (error: unknown) => {
+        this.#end(key, reading)
+        throw error
+      },
+    )
+    this.#reads.set(key, reading)
+    return reading
+  }
+
+  /** True when what was read may be kept. */
+  #end(key: string, reading: Promise<ObjectVersion | undefined>): boolean {
+    return this.#reads.get(key) === reading && this.#reads.delete(key)
+  }
+
+  #keep(key: string, version: ObjectVersion): void {
     const bytes = version.sealed.byteLength + ROW_BYTES
     if (this.#youngBytes + bytes > this.#halfBytes) {
       this.#old = this.#young
@@ -45,6 +76,7 @@ export class LatestCache {
   forget(key: string): void {
     this.#young.delete(key)
     this.#old.delete(key)
+    this.#reads.delete(key)
   }
 
   clear(): void {
@@ -55,6 +87,7 @@ export class LatestCache {
     this.#mark = mark
     this.#young.clear()
     this.#old.clear()
+    this.#reads.clear()
     this.#youngBytes = 0
   }
 }

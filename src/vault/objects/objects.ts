@@ -1,3 +1,4 @@
+import { whenThere } from '../../base/when-there.ts'
 import type { ScopeSealer } from '../../storage/sealing.ts'
 import type { VaultCall } from '../context.ts'
 import { type Kind, managedObject, objectNotFound, purgeNotEnabled } from '../faults.ts'
@@ -35,7 +36,8 @@ function cacheKey(place: Place): string {
 }
 
 /**
- * One version of a living object, the newest when none is named; `name` is lower case.
+ * One version of a living object, the newest when none is named; `name` is lower case. What the
+ * cache holds is there at once, so that a hot read waits for nothing.
  *
  * @throws Fault `SecretNotFound` or its like for the kind
  */
@@ -44,24 +46,25 @@ export function readObjectVersion(
   kind: Kind,
   name: string,
   version: string | undefined,
-): ObjectVersion {
+): ObjectVersion | Promise<ObjectVersion> {
   const place = placeOf(call, kind, name)
   const found =
     version === undefined
       ? findCachedLatest(call, place)
       : findVersion(call.store.db, place, version.toLowerCase())
-  if (found && found.deletedAtMs === undefined) return found
-  throw objectNotFound(kind, version === undefined ? name : `${name}/${version}`)
+  return whenThere(found, (one) => {
+    if (one && one.deletedAtMs === undefined) return one
+    throw objectNotFound(kind, version === undefined ? name : `${name}/${version}`)
+  })
 }
 
-function findCachedLatest(call: VaultCall, place: Place): ObjectVersion | undefined {
+function findCachedLatest(
+  call: VaultCall,
+  place: Place,
+): ObjectVersion | Promise<ObjectVersion | undefined> {
   const { db, cache } = call.store
   const key = cacheKey(place)
-  const cached = cache.find(key, db.changeMark())
-  if (cached) return cached
-  const found = findLatest(db, place)
-  if (found) cache.keep(key, found)
-  return found
+  return cache.find(key, db.changeMark()) ?? cache.load(key, () => findLatest(db, place))
 }
 
 /**
@@ -71,30 +74,37 @@ function findCachedLatest(call: VaultCall, place: Place): ObjectVersion | undefi
 export async function change<T>(
   call: Pick<VaultCall, 'store'>,
   places: Place | readonly Place[],
-  work: (tx: Writing) => T,
+  work: (tx: Writing) => Promise<T> | T,
 ): Promise<T> {
-  const result = await call.store.db.write(work)
-  for (const place of [places].flat()) call.store.cache.forget(cacheKey(place))
-  return result
+  try {
+    return await call.store.db.write(work)
+  } finally {
+    // Also after a failure: a lost connection does not tell whether the commit was made.
+    for (const place of [places].flat()) call.store.cache.forget(cacheKey(place))
+  }
 }
 
 /** The living object, if it is changed by itself. @throws Fault `ManagedObject`, `SecretNotFound` or its like */
-export function readOwnObject(rows: Rows, place: Place): ObjectRow {
-  const found = readLiveObject(rows, place)
+export async function readOwnObject(rows: Rows, place: Place): Promise<ObjectRow> {
+  const found = await readLiveObject(rows, place)
   if (found.managed === 1) throw managedObject(place.kind, found.display_name)
   return found
 }
 
 /** The living object. @throws Fault `SecretNotFound` or its like */
-export function readLiveObject(rows: Rows, place: Place): ObjectRow {
-  const found = findObject(rows, place)
+export async function readLiveObject(rows: Rows, place: Place): Promise<ObjectRow> {
+  const found = await findObject(rows, place)
   if (!found || found.deleted_at_ms !== null) throw objectNotFound(place.kind, place.name)
   return found
 }
 
 /** The deleted object that can still be recovered. @throws Fault `SecretNotFound` or its like */
-export function readDeletedObject(tx: Writing, place: Place, nowMs: number): ObjectRow {
-  const found = findUnpurged(tx, place, nowMs)
+export async function readDeletedObject(
+  tx: Writing,
+  place: Place,
+  nowMs: number,
+): Promise<ObjectRow> {
+  const found = await findUnpurged(tx, place, nowMs)
   if (found?.deleted_at_ms == null || found.managed === 1) {
     throw objectNotFound(place.kind, place.name)
   }
@@ -109,22 +119,22 @@ export function updateObject(
   call: VaultCall,
   target: { readonly kind: Kind; readonly name: string; readonly version: string | undefined },
   changeOf: (found: VersionFacts) => VersionChange,
-  after?: (tx: Writing, place: Place) => void,
+  after?: (tx: Writing, place: Place) => Promise<void>,
 ): Promise<VersionFacts> {
   const place = placeOf(call, target.kind, target.name)
-  return change(call, place, (tx) => {
+  return change(call, place, async (tx) => {
     const found =
       target.version === undefined
-        ? findLatest(tx, place)
-        : findVersion(tx, place, target.version.toLowerCase())
+        ? await findLatest(tx, place)
+        : await findVersion(tx, place, target.version.toLowerCase())
     if (!found || found.deletedAtMs !== undefined) {
       const id = target.version === undefined ? target.name : `${target.name}/${target.version}`
       throw objectNotFound(target.kind, id)
     }
     if (found.managed) throw managedObject(target.kind, found.name)
     const changed = applyChange(found, changeOf(found), call.nowMs)
-    updateVersion(tx, found.id, changed)
-    after?.(tx, place)
+    await updateVersion(tx, found.id, changed)
+    await after?.(tx, place)
     return changed
   })
 }
@@ -149,9 +159,9 @@ export function applyChange(
 /** Soft delete: the object with all its versions is out of use at once, its name stays reserved. */
 export function deleteObject(call: VaultCall, kind: Kind, name: string): Promise<VersionFacts> {
   const place = placeOf(call, kind, name)
-  return change(call, place, (tx) => {
-    const object = readOwnObject(tx, place)
-    softDelete(tx, object.id, call.nowMs, purgeTimeOf(call.vault, call.nowMs))
+  return change(call, place, async (tx) => {
+    const object = await readOwnObject(tx, place)
+    await softDelete(tx, object.id, call.nowMs, purgeTimeOf(call.vault, call.nowMs))
     return latestOf(tx, place)
   })
 }
@@ -159,8 +169,8 @@ export function deleteObject(call: VaultCall, kind: Kind, name: string): Promise
 /** Brings a deleted object back with all its versions. */
 export function recoverObject(call: VaultCall, kind: Kind, name: string): Promise<VersionFacts> {
   const place = placeOf(call, kind, name)
-  return change(call, place, (tx) => {
-    undelete(tx, readDeletedObject(tx, place, call.nowMs).id)
+  return change(call, place, async (tx) => {
+    await undelete(tx, (await readDeletedObject(tx, place, call.nowMs)).id)
     return latestOf(tx, place)
   })
 }
@@ -169,14 +179,18 @@ export function recoverObject(call: VaultCall, kind: Kind, name: string): Promis
 export async function purgeDeletedObject(call: VaultCall, kind: Kind, name: string): Promise<void> {
   if (call.vault.enablePurgeProtection) throw purgeNotEnabled()
   const place = placeOf(call, kind, name)
-  await change(call, place, (tx) => {
-    purgeObject(tx, readDeletedObject(tx, place, call.nowMs).id)
+  await change(call, place, async (tx) => {
+    await purgeObject(tx, (await readDeletedObject(tx, place, call.nowMs)).id)
   })
 }
 
 /** A deleted object as its newest version. @throws Fault `SecretNotFound` or its like */
-export function readDeleted(call: VaultCall, kind: Kind, name: string): VersionFacts {
-  const found = findLatest(call.store.db, placeOf(call, kind, name))
+export async function readDeleted(
+  call: VaultCall,
+  kind: Kind,
+  name: string,
+): Promise<VersionFacts> {
+  const found = await findLatest(call.store.db, placeOf(call, kind, name))
   const purgeAtMs = found?.purgeAtMs
   if (!found || found.managed || purgeAtMs === undefined || purgeAtMs <= call.nowMs) {
     throw objectNotFound(kind, name)
@@ -184,8 +198,8 @@ export function readDeleted(call: VaultCall, kind: Kind, name: string): VersionF
   return found
 }
 
-function latestOf(tx: Writing, place: Place): VersionFacts {
-  const latest = findLatest(tx, place)
+async function latestOf(tx: Writing, place: Place): Promise<VersionFacts> {
+  const latest = await findLatest(tx, place)
   if (!latest) throw new Error('A living object has no version.')
   return latest
 }

@@ -23,21 +23,21 @@ interface Page<Item> {
  *
  * @throws Fault `ParameterWrong` for `maxresults` outside 1..25 or a foreign `$skiptoken`
  */
-export function replyPage<Item>(
+export async function replyPage<Item>(
   call: Call<unknown>,
   context: VaultCall,
   list: {
     readonly path: string
-    readonly load: (after: string, limit: number) => readonly Item[]
+    readonly load: (after: string, limit: number) => Promise<readonly Item[]>
     readonly markerOf: (item: Item) => string
     readonly toWire: (item: Item) => object
     /** More of the query that the next page needs: `&name=value`. */
     readonly more?: string
   },
-): Reply {
+): Promise<Reply> {
   const maxResults = readMaxResults(call.query)
   const size = maxResults ?? PAGE_LIMIT
-  const loaded = list.load(readSkipToken(call.query), size + 1)
+  const loaded = await list.load(readSkipToken(call.query), size + 1)
   const items = loaded.slice(0, size)
   const last = items.at(-1)
   const page: Page<Item> = {

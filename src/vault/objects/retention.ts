@@ -44,18 +44,18 @@ export function recoveryLevelOf(vault: VaultResource): string {
 }
 
 /** Purges at most one batch of objects whose retention has ended; gives how many it took. */
-export function purgeOverdue(tx: Writing, nowMs: number): number {
-  return purgeAll(tx, tx.all(overdue, { nowMs }))
+export async function purgeOverdue(tx: Writing, nowMs: number): Promise<number> {
+  return purgeAll(tx, await tx.all(overdue, { nowMs }))
 }
 
 /** Purges what a vault has beside objects, and at most one batch of these; gives how many it took. */
-export function purgeVault(tx: Writing, vault: string): number {
-  tx.run(dropPending, { vault })
-  tx.run(dropSettings, { vault })
-  return purgeAll(tx, tx.all(ofVault, { vault }))
+export async function purgeVault(tx: Writing, vault: string): Promise<number> {
+  await tx.run(dropPending, { vault })
+  await tx.run(dropSettings, { vault })
+  return purgeAll(tx, await tx.all(ofVault, { vault }))
 }
 
-function purgeAll(tx: Writing, found: readonly { readonly id: number }[]): number {
-  for (const { id } of found) purgeObject(tx, id)
+async function purgeAll(tx: Writing, found: readonly { readonly id: number }[]): Promise<number> {
+  for (const { id } of found) await purgeObject(tx, id)
   return found.length
 }

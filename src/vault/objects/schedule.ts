@@ -41,13 +41,13 @@ const dueObjects = statement<ObjectTables, { kind: Kind; nowMs: number; after: n
 )
 
 /** Keeps an object's policy: JSON of its kind's own form. */
-export function setPolicy(tx: Writing, id: number, policy: object): void {
-  tx.run(writePolicy, { id, policy: JSON.stringify(policy) })
+export async function setPolicy(tx: Writing, id: number, policy: object): Promise<void> {
+  await tx.run(writePolicy, { id, policy: JSON.stringify(policy) })
 }
 
 /** When the policy wants a new version; undefined: never. */
-export function planAt(tx: Writing, id: number, atMs: number | undefined): void {
-  tx.run(writeDue, { id, atMs: atMs ?? null })
+export async function planAt(tx: Writing, id: number, atMs: number | undefined): Promise<void> {
+  await tx.run(writeDue, { id, atMs: atMs ?? null })
 }
 
 /** Runs `work` for every living object of a kind that is due; gives how many it says were done. */
@@ -60,7 +60,7 @@ export async function eachDue(
   let done = 0
   let after = 0
   for (;;) {
-    const batch = rows.all(dueObjects, { kind, nowMs, after })
+    const batch = await rows.all(dueObjects, { kind, nowMs, after })
     for (const due of batch) {
       if (await work(due)) done += 1
       after = due.id

@@ -6,12 +6,12 @@ import { type ObjectVersion, toFacts, type VersionFacts, type VersionRow } from 
 
 /** Committed rows, or the rows of a write. */
 export interface Rows {
-  all<P, Row>(statement: Statement<P, Row>, parameters: P): Row[]
+  all<P, Row>(statement: Statement<P, Row>, parameters: P): Promise<Row[]>
 }
 
 /** A write in progress. */
 export interface Writing extends Rows {
-  run<P>(statement: Statement<P, never>, parameters: P): void
+  run<P>(statement: Statement<P, never>, parameters: P): Promise<void>
 }
 
 /** Where an object lies: the vault's `dataId`, its kind and its name in lower case. */
@@ -157,43 +157,55 @@ function withValue(row: SealedRow): ObjectVersion {
 }
 
 /** The object of that name, alive or deleted; undefined when none was made or it is purged. */
-export function findObject(rows: Rows, place: Place): ObjectRow | undefined {
-  return rows.all(objectByName, place)[0]
+export async function findObject(rows: Rows, place: Place): Promise<ObjectRow | undefined> {
+  return (await rows.all(objectByName, place))[0]
 }
 
 /** The newest version of an object, alive or deleted, with its value still sealed. */
-export function findLatest(rows: Rows, place: Place): ObjectVersion | undefined {
-  const row = rows.all(latestByName, place)[0]
+export async function findLatest(rows: Rows, place: Place): Promise<ObjectVersion | undefined> {
+  const [row] = await rows.all(latestByName, place)
   return row && withValue(row)
 }
 
 /** One version of an object, alive or deleted. `version` is lower case. */
-export function findVersion(rows: Rows, place: Place, version: string): ObjectVersion | undefined {
-  const row = rows.all(versionByName, { ...place, version })[0]
+export async function findVersion(
+  rows: Rows,
+  place: Place,
+  version: string,
+): Promise<ObjectVersion | undefined> {
+  const [row] = await rows.all(versionByName, { ...place, version })
   return row && withValue(row)
 }
 
 /** At most `limit` versions with their values, oldest first. */
-export function listSealedVersions(rows: Rows, objectId: number, limit: number): ObjectVersion[] {
-  return rows.all(allVersions, { objectId, limit }).map(withValue)
+export async function listSealedVersions(
+  rows: Rows,
+  objectId: number,
+  limit: number,
+): Promise<ObjectVersion[]> {
+  return (await rows.all(allVersions, { objectId, limit })).map(withValue)
 }
 
 /** Living objects in the order of their lower-case names, each as its newest version. */
-export function listLive(rows: Rows, bounds: ListBounds): VersionFacts[] {
-  return rows.all(liveObjects, bounds).map(toFacts)
+export async function listLive(rows: Rows, bounds: ListBounds): Promise<VersionFacts[]> {
+  return (await rows.all(liveObjects, bounds)).map(toFacts)
 }
 
 /** Deleted objects whose retention has not ended, in the order of their lower-case names. */
-export function listDeleted(rows: Rows, bounds: ListBounds, nowMs: number): VersionFacts[] {
-  return rows.all(deletedObjects, { ...bounds, nowMs }).map(toFacts)
+export async function listDeleted(
+  rows: Rows,
+  bounds: ListBounds,
+  nowMs: number,
+): Promise<VersionFacts[]> {
+  return (await rows.all(deletedObjects, { ...bounds, nowMs })).map(toFacts)
 }
 
 /** Versions made after the one with the row id `after`, oldest first. */
-export function listVersions(
+export async function listVersions(
   rows: Rows,
   objectId: number,
   after: number,
   limit: number,
-): VersionFacts[] {
-  return rows.all(versionsAfter, { objectId, after, limit }).map(toFacts)
+): Promise<VersionFacts[]> {
+  return (await rows.all(versionsAfter, { objectId, after, limit })).map(toFacts)
 }

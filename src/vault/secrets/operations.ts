@@ -1,4 +1,5 @@
-import { empty, json } from '../../http/reply.ts'
+import { whenThere } from '../../base/when-there.ts'
+import { empty, json, type Reply } from '../../http/reply.ts'
 import { isSince } from '../api-versions.ts'
 import { pfxToPem } from '../certificates/issued.ts'
 import { PEM_TYPE, PFX_TYPE } from '../certificates/policy.ts'
@@ -16,7 +17,7 @@ import {
 } from '../objects/objects.ts'
 import { byName, replyPage } from '../objects/paging.ts'
 import { listDeleted, listLive, listVersions } from '../objects/store.ts'
-import type { VersionFacts } from '../objects/version.ts'
+import type { ObjectVersion, VersionFacts } from '../objects/version.ts'
 import { vaultOperation } from '../operation.ts'
 import { openSecret, readSecret, readSecretChange, readWrittenSecret, setSecret } from './secret.ts'
 import { toSecretBundle, toSecretItem } from './wire.ts'
@@ -42,16 +43,18 @@ const getSecret = vaultOperation(
   'GetSecret',
   { method: 'GET', path: '/secrets/:name/:version?' },
   { policy: 'get', dataAction: 'secrets/getSecret/action', audit: 'SecretGet' },
-  (call, vault) => {
-    const found = readSecret(vault, readName(call.params.name), call.params.version)
-    const value = openSecret(vault, found)
-    if (!isPemWanted(call.query, vault, found)) {
-      return json(200, toSecretBundle(vault, found, value))
-    }
-    const shown = { ...found, details: { ...found.details, contentType: PEM_TYPE } }
-    return json(200, toSecretBundle(vault, shown, pfxToPem(value)))
-  },
+  (call, vault) =>
+    whenThere(readSecret(vault, readName(call.params.name), call.params.version), (found) =>
+      toSecretReply(call.query, vault, found),
+    ),
 )
+
+function toSecretReply(query: URLSearchParams, vault: VaultCall, found: ObjectVersion): Reply {
+  const value = openSecret(vault, found)
+  if (!isPemWanted(query, vault, found)) return json(200, toSecretBundle(vault, found, value))
+  const shown = { ...found, details: { ...found.details, contentType: PEM_TYPE } }
+  return json(200, toSecretBundle(vault, shown, pfxToPem(value)))
+}
 
 /** `outContentType` speaks of certificates stored as PFX, from 2025-07-01 (key-vault.md §6.3). */
 function isPemWanted(query: URLSearchParams, vault: VaultCall, found: VersionFacts): boolean {
@@ -106,8 +109,8 @@ const getSecretVersions = vaultOperation(
   'GetSecretVersions',
   { method: 'GET', path: '/secrets/:name/versions' },
   { policy: 'list', dataAction: 'secrets/readMetadata/action', audit: 'SecretListVersions' },
-  (call, vault) => {
-    const object = readLiveObject(
+  async (call, vault) => {
+    const object = await readLiveObject(
       vault.store.db,
       placeOf(vault, 'secrets', readName(call.params.name)),
     )
@@ -145,8 +148,8 @@ const getDeletedSecret = vaultOperation(
   'GetDeletedSecret',
   { method: 'GET', path: '/deletedsecrets/:name' },
   { policy: 'get', dataAction: 'secrets/readMetadata/action', audit: 'SecretGetDeleted' },
-  ({ params }, vault) => {
-    const deleted = readDeleted(vault, 'secrets', readName(params.name))
+  async ({ params }, vault) => {
+    const deleted = await readDeleted(vault, 'secrets', readName(params.name))
     return json(200, {
       ...deletedMembers(vault, 'secrets', deleted),
       ...toSecretBundle(vault, deleted),

@@ -2,6 +2,7 @@ import { utf8Length } from '../../base/bytes.ts'
 import { newVersionId } from '../../base/ids.ts'
 import { findString, type JsonObject } from '../../base/json.ts'
 import { Sealed } from '../../base/sealed.ts'
+import { whenThere } from '../../base/when-there.ts'
 import type { VaultCall } from '../context.ts'
 import { propertyWrong, secretDisabled } from '../faults.ts'
 import { orPropertyWrong, readAttributes, readTags } from '../objects/attributes.ts'
@@ -90,10 +91,11 @@ export function readSecret(
   call: VaultCall,
   name: string,
   version: string | undefined,
-): ObjectVersion {
-  const found = readObjectVersion(call, 'secrets', name, version)
-  if (!found.enabled) throw secretDisabled()
-  return found
+): ObjectVersion | Promise<ObjectVersion> {
+  return whenThere(readObjectVersion(call, 'secrets', name, version), (found) => {
+    if (!found.enabled) throw secretDisabled()
+    return found
+  })
 }
 
 /** The value, opened for the answer. */

@@ -142,6 +142,8 @@ export interface TestOptions {
   readonly folder?: string
   readonly cacheBytes?: number
   readonly limits?: ThrottleLimits
+  /** Stands before the vault's database, for example to slow it down. */
+  readonly through?: (db: Database<unknown>) => Database<unknown>
 }
 
 const DENY_ALL: Authorizer = { decide: () => ({ allowed: false }) }
@@ -159,7 +161,7 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
   const audit: AuditEntry[] = []
   const bugs: unknown[] = []
   const vault = openVault({
-    db,
+    db: options.through?.(db) ?? db,
     sealer,
     clock,
     verifier: testVerifier(clock.nowMs, options.later === true),
