@@ -25,7 +25,7 @@ import {
   pssMechanism,
   template,
 } from './index.ts'
-import { findSoftHsm, SOFT_HSM_ABSENT, type SoftHsm, startSoftHsm } from './testing/soft-hsm.ts'
+import { findSoftHsm, SOFT_HSM_ABSENT, type SoftHsm, startSoftHsm } from './testing/index.ts'
 
 const modulePath = findSoftHsm()
 let hsm: SoftHsm

@@ -23,6 +23,8 @@ const HANDLES_LIMIT = 10_000
  * and `HsmCannot` for what it does not do.
  */
 export class HsmToken {
+  /** What callers found out that it does not do although it lists it, so as not to ask again. */
+  readonly lacks = new Set<string>()
   readonly #life: TokenLife
   #handles = new Map<string, bigint>()
   #epoch = 0

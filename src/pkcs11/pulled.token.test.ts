@@ -5,7 +5,7 @@ import { afterAll, expect, test } from 'vitest'
 import type { Fault } from '../base/fault.ts'
 import { Sealed } from '../base/sealed.ts'
 import { CKK, CKM, CKO, HsmToken, template } from './index.ts'
-import { findSoftHsm, SOFT_HSM_ABSENT, type SoftHsm, startSoftHsm } from './testing/soft-hsm.ts'
+import { findSoftHsm, SOFT_HSM_ABSENT, type SoftHsm, startSoftHsm } from './testing/index.ts'
 
 const modulePath = findSoftHsm()
 const hsm: SoftHsm | undefined = modulePath ? startSoftHsm(modulePath) : undefined

@@ -1,4 +1,5 @@
 import type { Principal } from '../http/principal.ts'
+import type { HsmToken } from '../pkcs11/index.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
@@ -14,6 +15,8 @@ export interface VaultStore {
   readonly cache: LatestCache
   /** Undefined: no limits. */
   readonly throttle: Throttle | undefined
+  /** Where keys of HSM types live; undefined: in software, which `hsmPlatform` says. */
+  readonly hsmToken: HsmToken | undefined
 }
 
 /** What an operation works on: a vault, for a caller who may. */

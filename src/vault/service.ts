@@ -5,6 +5,7 @@ import type { Operation } from '../http/operation.ts'
 import { findBearer, type Principal, type TokenVerifier } from '../http/principal.ts'
 import type { Reply, ReplyHeaders } from '../http/reply.ts'
 import type { Service } from '../http/service.ts'
+import type { HsmToken } from '../pkcs11/index.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import { checkToken, tokenMissing, toTokenRefusal } from './access/authenticate.ts'
@@ -20,6 +21,7 @@ import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
 import type { VaultFaultCode } from './faults.ts'
 import { keyUseOperations } from './keys/crypto-operations.ts'
+import { sweepToken } from './keys/custody.ts'
 import { keyOperations } from './keys/operations.ts'
 import { rotateDue } from './keys/rotate-due.ts'
 import { rotationOperations } from './keys/rotation.ts'
@@ -49,6 +51,8 @@ export interface VaultPorts {
   readonly routes?: CallerRoutes
   /** Absent: no limits. `azureLimits` are Azure's. */
   readonly limits?: ThrottleLimits
+  /** The token in which keys of HSM types live. Absent: they are kept in software. */
+  readonly hsmToken?: HsmToken
   /** Bytes of sealed rows kept in memory, 64 MiB unless told. */
   readonly cacheBytes?: number
 }
@@ -58,6 +62,8 @@ export interface Swept {
   readonly purged: number
   readonly rotated: number
   readonly renewed: number
+  /** Objects that the HSM token was made to forget. */
+  readonly forgotten: number
 }
 
 export interface Vault {
@@ -75,6 +81,7 @@ export function openVault(ports: VaultPorts): Vault {
     sealer: ports.sealer,
     cache: new LatestCache(ports.cacheBytes ?? CACHE_BYTES),
     throttle: ports.limits && new Throttle(ports.limits),
+    hsmToken: ports.hsmToken,
   }
   return {
     service: new VaultService(ports, store),
@@ -82,10 +89,12 @@ export function openVault(ports: VaultPorts): Vault {
       purged: await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs))),
       rotated: await rotateDue(ports, store, nowMs),
       renewed: await renewDue(ports, store, nowMs),
+      forgotten: await sweepToken(store, nowMs),
     }),
     eraseVault: async (dataId) => {
       await repeat(() => store.db.write((tx) => purgeVault(tx, dataId)))
       store.cache.clear()
+      await sweepToken(store, ports.clock.nowMs())
     },
   }
 }

@@ -17,8 +17,9 @@ import {
 import { byName, replyPage } from '../objects/paging.ts'
 import { listDeleted, listLive, listVersions } from '../objects/store.ts'
 import { vaultOperation } from '../operation.ts'
-import { checkTier, readKeyChange, readKeyOps, sealKey, storeKey } from './key.ts'
-import { generateMaterial, importMaterial, readKeySpec } from './material.ts'
+import { adoptMaterial, makeMaterial, sweepToken } from './custody.ts'
+import { checkTier, readKeyChange, readKeyOps, storeKey } from './key.ts'
+import { importMaterial, readKeySpec } from './material.ts'
 import { adoptPolicy, planRotation } from './rotation-store.ts'
 import { toKeyBundle, toKeyItem } from './wire.ts'
 
@@ -33,8 +34,8 @@ const createKey = vaultOperation(
     checkTier(vault, spec.kty)
     vault.store.throttle?.takeKey(vault.vault, spec, 'create', vault.nowMs)
     const asked = { ...readKeyChange(body), keyOps: readKeyOps(body['key_ops']) }
-    const made = sealKey(vault, name, await generateMaterial(spec), asked)
-    return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, made)))
+    const material = await makeMaterial(vault, spec, { name, keyOps: asked.keyOps })
+    return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, material, asked)))
   },
 )
 
@@ -47,12 +48,12 @@ const importKey = vaultOperation(
     const body = readBody(await call.readJson())
     const jwk = body['key']
     if (!isObject(jwk)) throw propertyWrong('key')
-    const material = importMaterial(jwk, (body['Hsm'] ?? body['hsm']) === true)
-    checkTier(vault, material.shown.kty)
-    vault.store.throttle?.takeKey(vault.vault, material.shown, 'use', vault.nowMs)
+    const brought = importMaterial(jwk, (body['Hsm'] ?? body['hsm']) === true)
+    checkTier(vault, brought.shown.kty)
+    vault.store.throttle?.takeKey(vault.vault, brought.shown, 'use', vault.nowMs)
     const asked = { ...readKeyChange(body), keyOps: readKeyOps(jwk['key_ops']) }
-    const made = sealKey(vault, name, material, asked)
-    return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, made)))
+    const material = await adoptMaterial(vault, brought, { name, keyOps: asked.keyOps })
+    return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, material, asked)))
   },
 )
 
@@ -169,6 +170,7 @@ const purgeDeletedKey = vaultOperation(
   { policy: 'purge', dataAction: 'keys/purge/action', audit: 'KeyPurge' },
   async ({ params }, vault) => {
     await purgeDeletedObject(vault, 'keys', readName(params.name))
+    await sweepToken(vault.store, vault.nowMs)
     return empty(204)
   },
 )

@@ -12,8 +12,9 @@ import {
 import { findLatest, type Place } from '../objects/store.ts'
 import type { VersionFacts } from '../objects/version.ts'
 import { vaultOperation } from '../operation.ts'
+import { discardMaterial, makeMaterial } from './custody.ts'
 import { appendKey, detailsOf, sealKey } from './key.ts'
-import { generateMaterial, specOf } from './material.ts'
+import { type KeyMaterial, specOf } from './material.ts'
 import {
   DEFAULT_ACTIONS,
   expiryOf,
@@ -37,13 +38,34 @@ export async function rotateKey(
   expected?: string,
 ): Promise<VersionFacts | undefined> {
   const details = detailsOf(current)
-  const material = await generateMaterial(specOf(details))
+  const asked = { name: place.name, keyOps: details.key_ops }
+  const material = await makeMaterial(call, specOf(details), asked)
+  try {
+    const made = await storeNext(call, place, { current, expected, material })
+    if (!made) await discardMaterial(call.store, material)
+    return made
+  } catch (error) {
+    await discardMaterial(call.store, material)
+    throw error
+  }
+}
+
+function storeNext(
+  call: RotatingCall,
+  place: Place,
+  next: {
+    readonly current: VersionFacts
+    readonly expected: string | undefined
+    readonly material: KeyMaterial
+  },
+): Promise<VersionFacts | undefined> {
+  const { current, expected, material } = next
   return change(call, place, async (tx) => {
     if (expected !== undefined && (await findLatest(tx, place))?.version !== expected) {
       return undefined
     }
     const expiresAtMs = expiryOf(await findPolicy(tx, place), call.nowMs)
-    const asked = { keyOps: details.key_ops, tags: current.tags, expiresAtMs }
+    const asked = { keyOps: detailsOf(current).key_ops, tags: current.tags, expiresAtMs }
     return appendKey(tx, place, current.name, sealKey(call, place.name, material, asked))
   })
 }

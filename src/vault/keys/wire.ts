@@ -11,7 +11,14 @@ export function kidOf(call: VaultCall, key: VersionFacts): string {
 
 /** Key Vault's `KeyBundle`: the public part only. */
 export function toKeyBundle(call: VaultCall, key: VersionFacts): object {
-  const { bits: _bits, exportable: _exportable, key_ops, kty, ...numbers } = detailsOf(key)
+  const {
+    bits: _bits,
+    exportable: _exportable,
+    protection: _protection,
+    key_ops,
+    kty,
+    ...numbers
+  } = detailsOf(key)
   return {
     key: { kid: kidOf(call, key), kty, key_ops, ...numbers },
     attributes: keyAttributes(call, key),
@@ -30,9 +37,14 @@ export function toKeyItem(call: VaultCall, key: VersionFacts, of: 'keys' | 'vers
   }
 }
 
-/** Keys of every type are kept in software, so that all name platform 0 (key-vault.md §7.2). */
+/**
+ * `hsmPlatform` tells where the key is (key-vault.md §7.2): 1, an HSM, for a key in a token; 0, a software
+ * module, for every other, also of an HSM type.
+ */
 function keyAttributes(call: VaultCall, key: VersionFacts): object {
   const attributes = toAttributes(call, key)
   if (!isSince(call.apiVersion, '7.5-preview.1')) return attributes
-  return { ...attributes, exportable: detailsOf(key).exportable === true, hsmPlatform: '0' }
+  const { exportable, protection } = detailsOf(key)
+  const hsmPlatform = protection === 'token' ? '1' : '0'
+  return { ...attributes, exportable: exportable === true, hsmPlatform }
 }

@@ -63,11 +63,19 @@ export interface SettingTable {
   sealed: Uint8Array | null
 }
 
+/** An object in the HSM token that belongs to no stored version: `keys/token-objects.ts`. */
+export interface TokenObjectTable {
+  version: string
+  /** When it is destroyed, unless the version is stored before. */
+  due_at_ms: number
+}
+
 export interface ObjectTables {
   vault_object: ObjectTable
   vault_object_version: VersionTable
   vault_certificate_pending: PendingTable
   vault_certificate_setting: SettingTable
+  vault_token_object: TokenObjectTable
 }
 
 /** The tables of the vault room, in the order they came. */
@@ -132,6 +140,16 @@ export const vaultMigrations: readonly Migration[] = [
         .addColumn('body', 'text', (column) => column.notNull())
         .addColumn('sealed', 'blob')
         .addUniqueConstraint('vault_certificate_setting_name', ['vault', 'name'])
+        .execute()
+    },
+  },
+  {
+    name: 'vault-0030-token-objects',
+    up: async (query) => {
+      await query.schema
+        .createTable('vault_token_object')
+        .addColumn('version', 'text', (column) => column.primaryKey())
+        .addColumn('due_at_ms', 'integer', (column) => column.notNull())
         .execute()
     },
   },

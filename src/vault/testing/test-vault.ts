@@ -8,6 +8,7 @@ import { manualClock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Principal, TokenVerifier } from '../../http/principal.ts'
 import { createHandler } from '../../http/service.ts'
+import type { HsmToken } from '../../pkcs11/index.ts'
 import { type Database, openSqlite } from '../../storage/database.ts'
 import { migrate } from '../../storage/migrations.ts'
 import { loadRootKey } from '../../storage/root-key.ts'
@@ -142,6 +143,7 @@ export interface TestOptions {
   readonly folder?: string
   readonly cacheBytes?: number
   readonly limits?: ThrottleLimits
+  readonly hsmToken?: HsmToken
   /** Stands before the vault's database, for example to slow it down. */
   readonly through?: (db: Database<unknown>) => Database<unknown>
 }
@@ -170,6 +172,7 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     audit: { record: (entry) => audit.push(entry) },
     ...(options.routes && { routes: options.routes }),
     ...(options.limits && { limits: options.limits }),
+    ...(options.hsmToken && { hsmToken: options.hsmToken }),
     ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
   })
   const server = await listen(vault, clock, (error) => bugs.push(error))
