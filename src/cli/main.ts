@@ -53,7 +53,7 @@ async function runCommand(
       rest: asked.rest,
       parse,
       session: () => {
-        session ??= import('./session.ts').then(({ openSession }) => openSession(data))
+        session ??= import('./session.ts').then(({ openSession }) => openSession(data, terminal))
         return session
       },
     })

@@ -6,6 +6,8 @@ import { Sealed } from '../base/sealed.ts'
 import { azureHosts, Client } from '../client/index.ts'
 import { localTransport } from './local-transport.ts'
 import { findRunningServer } from './running-server.ts'
+import { secretsOf } from './secrets.ts'
+import type { Terminal } from './terminal.ts'
 
 /** A connection to the services of a data directory, for the length of one command. */
 export interface Session {
@@ -19,7 +21,7 @@ export interface Session {
 }
 
 /** Connects to the running server of `data`, or starts a private one on a free port. */
-export async function openSession(data: string): Promise<Session> {
+export async function openSession(data: string, terminal: Terminal): Promise<Session> {
   const running = findRunningServer(data)
   if (running) {
     const { port, proxyPort } = running
@@ -32,7 +34,8 @@ export async function openSession(data: string): Promise<Session> {
     }
   }
   const { startServer } = await import('../server/index.ts')
-  const server = await startServer({ dataDirectory: data, port: 0, agents: 0 })
+  const secrets = await secretsOf(terminal)
+  const server = await startServer({ dataDirectory: data, port: 0, agents: 0, secrets })
   const { port } = server
   return {
     client: clientOf(data, port),

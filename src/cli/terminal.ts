@@ -11,6 +11,10 @@ export interface Terminal {
   note(text: string): void
   /** Everything on stdin, as it is. */
   readStdin(): Promise<Sealed>
+  /** True when a person is there to be asked. */
+  readonly canAsk: boolean
+  /** Asks for a line and shows nothing of it; with `twice` the answer is asked again and compared. */
+  askSecret(question: string, twice: boolean): Promise<Sealed>
   /** Asks a yes-or-no question; false when nobody can answer. */
   confirm(question: string): Promise<boolean>
 }
@@ -31,6 +35,13 @@ export function processTerminal(): Terminal {
     readStdin: async () => {
       const { text } = await import('node:stream/consumers')
       return new Sealed(await text(process.stdin))
+    },
+    get canAsk() {
+      return process.stdin.isTTY === true
+    },
+    askSecret: async (question, twice) => {
+      const { askSecret } = await import('./ask-secret.ts')
+      return askSecret(process.stdin, (text) => stderr.write(text), question, twice)
     },
     confirm: async (question) => {
       const { stdin } = process

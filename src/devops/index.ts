@@ -7,7 +7,7 @@
 
 export type { WatchEvent } from './agents/bus.ts'
 export { PipelineInvalid } from './faults.ts'
-export { openDevops } from './load.ts'
+export { loadDevopsSealedColumns, openDevops } from './load.ts'
 export { devopsMigrations } from './migrations.ts'
 export type { DevopsParts, OpenDevops } from './open-devops.ts'
 export type { Member } from './organisation/members-store.ts'

@@ -19,3 +19,4 @@ export {
 } from './identity.ts'
 export { identityMigrations } from './migrations.ts'
 export type { DirectoryRole, ServicePrincipal, Tenant } from './model.ts'
+export { identitySealedColumns } from './sealed-columns.ts'

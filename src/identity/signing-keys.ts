@@ -44,7 +44,10 @@ export function openSigningKeys(
   const privateKeyOf = (key: SigningKey): KeyObject => {
     const held = privateKeys.get(key.kid)
     if (held) return held
-    const der = sealer.openBytes(placeOf(key.kid), Buffer.from(key.sealedPrivateKey, 'base64'))
+    const der = sealer.openBytes(
+      signingKeyPlace(key.kid),
+      Buffer.from(key.sealedPrivateKey, 'base64'),
+    )
     const opened = createPrivateKey({ key: der.open(), format: 'der', type: 'pkcs8' })
     privateKeys.set(key.kid, opened)
     return opened
@@ -101,14 +104,15 @@ async function createKey(
     kid,
     n,
     e,
-    sealedPrivateKey: sealer.seal(placeOf(kid), der).toString('base64'),
+    sealedPrivateKey: sealer.seal(signingKeyPlace(kid), der).toString('base64'),
     createdAtMs: nowMs(),
   }
   await store.mirrors.write((changes) => changes.put(store.signingKeys, key))
   return key
 }
 
-function placeOf(kid: string): string {
+/** What a private key is sealed to. */
+export function signingKeyPlace(kid: string): string {
   return `signing-key/${kid}`
 }
 

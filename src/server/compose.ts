@@ -1,15 +1,29 @@
 import path from 'node:path'
 import { type Arm, armMigrations, openArm } from '../arm/index.ts'
 import type { Clock } from '../base/clock.ts'
-import { devopsMigrations, type OpenDevops, openDevops } from '../devops/index.ts'
-import { type Identity, identityMigrations, openIdentity } from '../identity/index.ts'
+import {
+  devopsMigrations,
+  loadDevopsSealedColumns,
+  type OpenDevops,
+  openDevops,
+} from '../devops/index.ts'
+import {
+  type Identity,
+  identityMigrations,
+  identitySealedColumns,
+  openIdentity,
+} from '../identity/index.ts'
 import { type Monitor, monitorMigrations, openMonitor } from '../monitor/index.ts'
 import { openBlobs } from '../storage/blobs.ts'
 import { type Database, openSqlite } from '../storage/database.ts'
 import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
-import { loadRootKey } from '../storage/root-key.ts'
+import type { RootKeySecrets } from '../storage/root-key.ts'
+import { finishChange } from '../storage/root-key-change.ts'
+import { RootKeyring } from '../storage/root-key-ring.ts'
+import type { SealedColumn } from '../storage/sealed-columns.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
-import { openVault, type Vault, vaultMigrations } from '../vault/index.ts'
+import { openVault, type Vault, vaultMigrations, vaultSealedColumns } from '../vault/index.ts'
+import { processSecrets } from './secrets.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
 
 /** Every service, connected; nothing listens yet. */
@@ -23,6 +37,13 @@ export interface Estate {
   /** Opened when it is first asked for: the largest room, and vaults do not need it. */
   devops(): Promise<OpenDevops>
   close(): Promise<void>
+}
+
+/** How a data directory is opened. */
+export interface OpenOptions {
+  readonly writesPerCommit?: number | undefined
+  /** Absent: a passphrase comes from where the environment says. */
+  readonly secrets?: RootKeySecrets | undefined
 }
 
 /** All steps of all rooms, in the order in which they were released. */
@@ -50,9 +71,9 @@ export const PROJECT = 'default'
 export async function openEstate(
   dataDirectory: string,
   clock: Clock,
-  options: { readonly writesPerCommit?: number | undefined },
+  options: OpenOptions,
 ): Promise<Estate> {
-  const { db, sealer } = await openData(dataDirectory, clock, options.writesPerCommit)
+  const { db, sealer } = await openData(dataDirectory, clock, options)
   try {
     const ids = await readEstateIds(db)
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
@@ -90,8 +111,10 @@ export async function openEstate(
       })
       return opened
     }
+    const unfollow = sealer.follow()
     const close = async () => {
       await monitor.close()
+      await unfollow()
       await db.close()
     }
     return { db, ids, identity, arm, vault, monitor, devops, close }
@@ -101,23 +124,35 @@ export async function openEstate(
   }
 }
 
-async function openData(
+/** Every column of every room whose values are sealed: a new data key has to reach them all. */
+export async function loadSealedColumns(): Promise<readonly SealedColumn[]> {
+  return [...identitySealedColumns, ...vaultSealedColumns, ...(await loadDevopsSealedColumns())]
+}
+
+/**
+ * Opens the database and the keys of a data directory, without the rooms.
+ *
+ * @throws as `openEstate`
+ */
+export async function openData(
   dataDirectory: string,
   clock: Clock,
-  writesPerCommit: number | undefined,
-): Promise<{ db: Database<unknown>; sealer: Sealer }> {
-  const rootKey = loadRootKey(dataDirectory)
+  { writesPerCommit, secrets = processSecrets(process.env) }: OpenOptions,
+): Promise<{ db: Database<unknown>; sealer: Sealer; rootKeys: RootKeyring }> {
+  const rootKeys = await RootKeyring.open({ dataDirectory, secrets })
   const db = openSqlite<unknown>(
     path.join(dataDirectory, 'sluice.db'),
     writesPerCommit === undefined ? {} : { writesPerCommit },
   )
   try {
-    const sealer = new Sealer(db, rootKey, () => clock.nowMs())
+    const sealer = new Sealer(db, rootKeys, () => clock.nowMs())
     // A wrong key must be found before anything is changed.
-    if (await hasTable(db, 'data_key')) await sealer.check()
+    if (await hasTable(db, 'data_key')) await sealer.prove()
+    await rootKeys.settle(clock.nowMs())
     await migrate(db, migrations, clock.nowMs())
     await sealer.check()
-    return { db, sealer }
+    await finishChange({ dataDirectory, db, ring: rootKeys })
+    return { db, sealer, rootKeys }
   } catch (error) {
     await db.close()
     throw error

@@ -7,6 +7,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -34,6 +35,19 @@ export function ensureDataDirectory(directory: string): void {
     throw new Fault(
       'DataNotWritable',
       `The data directory ${directory} cannot be used (${reason}). Choose another with --data, or correct its owner and mode.`,
+    )
+  }
+}
+
+/** True when the directory is absent or empty. */
+export function isNewDirectory(directory: string): boolean {
+  try {
+    return readdirSync(directory).length === 0
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
+    throw new Fault(
+      'DataNotWritable',
+      `${directory} cannot be read (${(error as NodeJS.ErrnoException).code}).`,
     )
   }
 }

@@ -1,3 +1,5 @@
+import type { RootKeySecrets } from '../storage/root-key.ts'
+
 /** How a server is started. */
 export interface ServerSettings {
   /** Everything it keeps; made when absent. */
@@ -12,6 +14,8 @@ export interface ServerSettings {
   readonly ownRunsOnly?: boolean
   /** Writes `server.json`, by which commands find the server. */
   readonly announce?: boolean
+  /** Absent: a passphrase comes from where the environment says. */
+  readonly secrets?: RootKeySecrets
   /** Writes that share a commit at most; for measuring. */
   readonly writesPerCommit?: number
 }

@@ -1,61 +1,31 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  type KeyObject,
-  randomBytes,
-  randomFillSync,
-} from 'node:crypto'
+import { createSecretKey, KeyObject, randomBytes } from 'node:crypto'
 import { Fault } from '../base/fault.ts'
 import { newGuid } from '../base/ids.ts'
 import { Sealed } from '../base/sealed.ts'
-import type { Database, Statement } from './database.ts'
-import type { Migration } from './migrations.ts'
+import {
+  ivSource,
+  keyIdOf,
+  openWith,
+  type SealingKey,
+  sealBroken,
+  sealWith,
+  toIdBytes,
+} from './aead.ts'
+import {
+  CHECK_SCOPE,
+  type DataKeyRow,
+  dataKeyPlace,
+  keysOfScope,
+  lockRootKey,
+  newKeysSince,
+  type SealingTables,
+} from './data-keys.ts'
+import type { Database, Transaction } from './database.ts'
+import { localRootKey, type RootKey } from './root-key.ts'
+import { RootKeyHolder } from './root-key-handover.ts'
+import type { RootKeys } from './root-key-ring.ts'
 
-/** Sealed bytes: format (1), data key id (16), IV (12), ciphertext, tag (16). AES-256-GCM. */
-const FORMAT = 1
-const HEADER_BYTES = 29
-const TAG_BYTES = 16
-const IV_BYTES = 12
-/** IVs drawn from the system at once: one alone costs 4 us. */
-const IVS_AT_ONCE = 256
-
-interface DataKeyRow {
-  id: string
-  scope: string
-  wrapped: Uint8Array
-  created_at_ms: number
-}
-
-interface SealingTables {
-  data_key: DataKeyRow
-}
-
-/** Every start asks it, so it is written as SQL and does not load the query builder. */
-const keysOfScope: Statement<{ readonly scope: string }, DataKeyRow> = {
-  sql: 'select * from data_key where scope = ? order by created_at_ms, id',
-  bind: ({ scope }) => [scope],
-}
-
-export const sealingMigrations: readonly Migration[] = [
-  {
-    name: 'storage-0001-data-keys',
-    up: async (query) => {
-      await query.schema
-        .createTable('data_key')
-        .addColumn('id', 'text', (column) => column.primaryKey())
-        .addColumn('scope', 'text', (column) => column.notNull())
-        .addColumn('wrapped', 'blob', (column) => column.notNull())
-        .addColumn('created_at_ms', 'integer', (column) => column.notNull())
-        .execute()
-      await query.schema
-        .createIndex('data_key_scope')
-        .on('data_key')
-        .columns(['scope', 'created_at_ms'])
-        .execute()
-    },
-  },
-]
+export { sealingMigrations } from './data-keys.ts'
 
 /** Seals and opens values of one scope, for example one vault. Synchronous: 3 us for 1 KiB. */
 export interface ScopeSealer {
@@ -67,161 +37,279 @@ export interface ScopeSealer {
   openBytes(place: string, sealed: Uint8Array): Sealed<Buffer>
 }
 
+/** A scope whose data keys are loaded; keys that are made later are added to it. */
+interface OpenScope {
+  readonly sealer: ScopeSealer
+  /** Those that seal, the one that does so last at the end. */
+  readonly keys: { readonly key: SealingKey; readonly activeFromMs: number }[]
+}
+
+/** How often a process looks whether keys have changed. */
+const FOLLOW_MS = 1_000
+/** A new data key seals nothing before all processes had time to load it. */
+export const ACTIVE_AFTER_MS = 5_000
+/** A key made by a process whose clock is behind is still seen as new. */
+const CLOCK_SKEW_MS = 86_400_000
+
 /**
- * Envelope encryption at rest: a data key for each scope, wrapped by the root key. Scopes are words
+ * Envelope encryption at rest: data keys for each scope, wrapped by the root key. Scopes are words
  * such as `vault:<id>` or `devops`; a value of one scope does not open in another.
  */
 export class Sealer {
   readonly #db: Database<SealingTables>
-  readonly #rootKey: KeyObject
+  readonly #rootKeys: RootKeys
   readonly #nowMs: () => number
+  readonly #startedAtMs: number
   /** By the id as it stands in sealed bytes, read as Latin-1. */
-  readonly #keys = new Map<string, { readonly scope: string; readonly key: DataKey }>()
+  readonly #keys = new Map<string, { readonly scope: string; readonly key: KeyObject }>()
   readonly #nextIv = ivSource()
-  readonly #scopes = new Map<string, Promise<ScopeSealer>>()
+  readonly #scopes = new Map<string, Promise<OpenScope>>()
+  /** The root key that wraps now, when it is not the first one any more. */
+  #changedRoot: RootKey | undefined
+  readonly #formerRoots = new Map<string, RootKey>()
+  #mark: number
+  readonly #holder: RootKeyHolder
 
-  constructor(db: Database<unknown>, rootKey: KeyObject, nowMs: () => number) {
+  /** A bare key stands for a directory whose root key never changes. */
+  constructor(db: Database<unknown>, rootKeys: RootKeys | KeyObject, nowMs: () => number) {
     this.#db = db as Database<SealingTables>
-    this.#rootKey = rootKey
+    this.#rootKeys = rootKeys instanceof KeyObject ? onlyKey(rootKeys) : rootKeys
     this.#nowMs = nowMs
+    this.#startedAtMs = nowMs()
+    this.#mark = db.changeMark()
+    this.#holder = new RootKeyHolder(this.#db)
   }
 
   /** The sealer of a scope; its data key is made on first use and is durable before it is used. */
-  scope(scope: string): Promise<ScopeSealer> {
-    let sealer = this.#scopes.get(scope)
-    if (!sealer) {
-      sealer = this.#openScope(scope)
-      this.#scopes.set(scope, sealer)
-      sealer.catch(() => this.#scopes.delete(scope))
+  async scope(scope: string): Promise<ScopeSealer> {
+    let opened = this.#scopes.get(scope)
+    if (!opened) {
+      opened = this.#openScope(scope)
+      this.#scopes.set(scope, opened)
+      opened.catch(() => this.#scopes.delete(scope))
     }
-    return sealer
+    return (await opened).sealer
   }
 
   /**
-   * Proves that the root key fits the data before anything is served or changed.
+   * Proves that the root key fits the data, before anything is served or changed. True when there
+   * was something to prove it with.
+   *
+   * @throws Fault `RootKeyWrong`
+   */
+  async prove(): Promise<boolean> {
+    const [row] = await this.#db.all(keysOfScope, { scope: CHECK_SCOPE })
+    if (row) await this.#unwrap(row)
+    return row !== undefined
+  }
+
+  /**
+   * Proves that the root key fits, and leaves in the data what the next start proves it with. Data keys
+   * of the time before root keys had names get the name.
    *
    * @throws Fault `RootKeyWrong`
    */
   async check(): Promise<void> {
-    await this.scope('root-key-check')
+    if (!(await this.prove())) await this.scope(CHECK_SCOPE)
+    const [row] = await this.#db.all(keysOfScope, { scope: CHECK_SCOPE })
+    if (row?.root_key_id) return
+    const { id } = this.#rootKeys.first
+    await this.#db.write(({ query }) =>
+      query
+        .updateTable('data_key')
+        .set({ root_key_id: id })
+        .where('root_key_id', 'is', null)
+        .execute(),
+    )
   }
 
-  async #openScope(scope: string): Promise<ScopeSealer> {
+  /**
+   * Loads the data keys that other processes made for scopes that are open here. A new key seals
+   * nothing until every process had time to do this (`ACTIVE_AFTER_MS`).
+   */
+  async refresh(): Promise<void> {
+    const mark = this.#db.changeMark()
+    if (mark === this.#mark) return
+    const [check] = await this.#db.all(keysOfScope, { scope: CHECK_SCOPE })
+    if (check?.root_key_id) await this.#rootOf(check.root_key_id)
+    const rows = await this.#db.all(newKeysSince, { since: this.#startedAtMs - CLOCK_SKEW_MS })
+    for (const row of rows) {
+      const opened = await this.#scopes.get(row.scope)
+      if (opened) await this.#add(opened, row)
+    }
+    this.#mark = mark
+  }
+
+  /**
+   * Follows what other processes change, for as long as this one serves: new data keys, and a new root
+   * key, which is handed over in memory. The function that it gives ends that.
+   */
+  follow(): () => Promise<void> {
+    let isStopped = false
+    let last: Promise<void> = Promise.resolve()
+    const look = async () => {
+      await this.refresh()
+      if (!isStopped) await this.#holder.register(this.#root, this.#nowMs())
+    }
+    // A try that fails is made again; what is missing then is said by whoever needs it.
+    const timer = setInterval(() => {
+      last = last.then(look).catch(() => undefined)
+    }, FOLLOW_MS)
+    timer.unref()
+    return async () => {
+      isStopped = true
+      clearInterval(timer)
+      await last
+      await this.#holder.withdraw()
+    }
+  }
+
+  async #openScope(scope: string): Promise<OpenScope> {
     const known = await this.#db.all(keysOfScope, { scope })
     const rows = known.length > 0 ? known : await this.#makeKey(scope)
-    const keys = rows.map((row) => ({ id: toIdBytes(row.id), key: this.#unwrap(row) }))
-    for (const key of keys) this.#keys.set(key.id.toString('latin1'), { scope, key })
-    const current = keys.at(-1)
+    const opened: OpenScope = {
+      keys: [],
+      sealer: this.#sealerOf(scope, () => this.#current(opened)),
+    }
+    for (const row of rows) await this.#add(opened, row)
+    return opened
+  }
+
+  async #add({ keys }: OpenScope, row: DataKeyRow): Promise<void> {
+    const id = toIdBytes(row.id)
+    const name = id.toString('latin1')
+    if (this.#keys.has(name)) return
+    const key = await this.#unwrap(row)
+    this.#keys.set(name, { scope: row.scope, key })
+    if (row.retired_at_ms) return
+    keys.push({ key: { id, key }, activeFromMs: row.active_from_ms ?? 0 })
+    keys.sort((a, b) => a.activeFromMs - b.activeFromMs)
+  }
+
+  /** Keys that a younger one has followed are let go; they open, but seal no more. */
+  #current({ keys }: OpenScope): SealingKey {
+    while (keys[1] && keys[1].activeFromMs <= this.#nowMs()) keys.shift()
+    const [current] = keys
     if (!current) throw new Error('A scope has no data key after one was made.')
-    return this.#sealerOf(scope, current)
+    return current.key
   }
 
   /** Another process may have made one meanwhile; then there is one already. */
-  #makeKey(scope: string): Promise<DataKeyRow[]> {
-    return this.#db.write(async ({ all, query }) => {
+  async #makeKey(scope: string): Promise<readonly DataKeyRow[]> {
+    return this.#storeKey(scope, 0, async ({ all }) => {
       const found = await all(keysOfScope, { scope })
-      if (found.length > 0) return found
-      const id = newGuid()
-      const rootKey = { id: toIdBytes(id), key: this.#rootKey }
-      const wrapped = sealWith(rootKey, this.#nextIv(), keyPlace(scope, id), randomBytes(32))
-      await query
-        .insertInto('data_key')
-        .values({ id, scope, wrapped, created_at_ms: this.#nowMs() })
-        .execute()
-      return await all(keysOfScope, { scope })
+      return found.length > 0 ? found : undefined
     })
   }
 
-  #sealerOf(scope: string, current: DataKey): ScopeSealer {
+  /**
+   * Gives a scope another data key, which seals from a time on (ms); give every process
+   * `ACTIVE_AFTER_MS` to load it. Its id.
+   */
+  async addKey(scope: string, activeFromMs: number): Promise<string> {
+    await this.scope(scope)
+    const opened = await this.#scopes.get(scope)
+    const rows = await this.#storeKey(scope, activeFromMs, async () => undefined)
+    for (const row of rows) if (opened) await this.#add(opened, row)
+    const id = rows.find((row) => row.active_from_ms === activeFromMs)?.id
+    if (!id) throw new Error('A data key is missing after it was made.')
+    return id
+  }
+
+  /** Stores a new key unless `instead` gives the answer; gives all keys of the scope. */
+  async #storeKey(
+    scope: string,
+    activeFromMs: number,
+    instead: (tx: Transaction<SealingTables>) => Promise<readonly DataKeyRow[] | undefined>,
+  ): Promise<readonly DataKeyRow[]> {
+    for (;;) {
+      const root = this.#root
+      const row = await newDataKey({ scope, root, nowMs: this.#nowMs(), activeFromMs })
+      const answer = await this.#db.write(async (tx) => {
+        await tx.run(lockRootKey, undefined)
+        const found = await instead(tx)
+        if (found) return found
+        const [check] = await tx.all(keysOfScope, { scope: CHECK_SCOPE })
+        if (check?.root_key_id && check.root_key_id !== root.id) return check.root_key_id
+        await tx.query.insertInto('data_key').values(row).execute()
+        return tx.all(keysOfScope, { scope })
+      })
+      if (typeof answer !== 'string') return answer
+      await this.#rootOf(answer)
+    }
+  }
+
+  #sealerOf(scope: string, current: () => SealingKey): ScopeSealer {
     const openBytes = (place: string, sealed: Uint8Array): Sealed<Buffer> => {
-      const held = this.#keys.get(asBuffer(sealed).toString('latin1', 1, 17))
+      const held = this.#keys.get(keyIdOf(sealed))
       if (held?.scope !== scope) throw sealBroken()
-      return new Sealed(openWith(held.key.key, `${scope}\n${place}`, sealed))
+      return new Sealed(openWith(held.key, `${scope}\n${place}`, sealed))
     }
     return {
-      seal: (place, value) => sealWith(current, this.#nextIv(), `${scope}\n${place}`, value),
+      seal: (place, value) => sealWith(current(), this.#nextIv(), `${scope}\n${place}`, value),
       openBytes,
       open: (place, sealed) => new Sealed(openBytes(place, sealed).open().toString('utf8')),
     }
   }
 
-  #unwrap(row: { id: string; scope: string; wrapped: Uint8Array }): KeyObject {
+  async #unwrap(row: DataKeyRow): Promise<KeyObject> {
+    const root = row.root_key_id ? await this.#rootOf(row.root_key_id) : this.#root
     try {
-      return createSecretKey(openWith(this.#rootKey, keyPlace(row.scope, row.id), row.wrapped))
+      return createSecretKey(await root.unwrap(dataKeyPlace(row.scope, row.id), row.wrapped))
     } catch {
-      throw new Fault(
-        'RootKeyWrong',
-        'The root key does not fit this data directory: its data keys cannot be opened. Put the root.key that belongs to it back. Nothing was changed.',
-      )
+      throw rootKeyWrong()
     }
   }
-}
 
-function keyPlace(scope: string, id: string): string {
-  return `data-key\n${scope}\n${id}`
-}
+  /** The root key that this process wraps with. */
+  get #root(): RootKey {
+    return this.#changedRoot ?? this.#rootKeys.first
+  }
 
-interface DataKey {
-  /** The 16 bytes of its GUID. */
-  readonly id: Buffer
-  readonly key: KeyObject
-}
-
-function toIdBytes(id: string): Buffer {
-  return Buffer.from(id.replaceAll('-', ''), 'hex')
-}
-
-/** Random IVs, each given out once. */
-function ivSource(): () => Buffer {
-  let pool = Buffer.alloc(0)
-  let used = 0
-  return () => {
-    if (used === pool.length) {
-      // A new one each time: those given out still point into the old one.
-      pool = randomFillSync(Buffer.alloc(IV_BYTES * IVS_AT_ONCE))
-      used = 0
-    }
-    used += IV_BYTES
-    return pool.subarray(used - IV_BYTES, used)
+  /** The root key of this id; when it is a new one, it wraps from now on. */
+  async #rootOf(id: string): Promise<RootKey> {
+    if (this.#root.id === id) return this.#root
+    // A row that was read before a change names the key of before.
+    const former = this.#formerRoots.get(id)
+    if (former) return former
+    const taken = await this.#holder.take(id, this.#root, this.#rootKeys.providerOf(id))
+    const found = taken ?? (await this.#rootKeys.find(id))
+    if (!found) throw rootKeyWrong()
+    this.#formerRoots.set(this.#root.id, this.#root)
+    this.#changedRoot = found
+    return found
   }
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function sealWith(
-  { id, key }: DataKey,
-  iv: Buffer,
-  place: string,
-  value: string | Uint8Array,
-): Buffer {
-  const cipher = createCipheriv('aes-256-gcm', key, iv)
-  cipher.setAAD(Buffer.from(place))
-  const text = typeof value === 'string' ? cipher.update(value, 'utf8') : cipher.update(value)
-  const last = cipher.final()
-  return Buffer.concat([Buffer.of(FORMAT), id, iv, text, last, cipher.getAuthTag()])
-}
-
-function openWith(key: KeyObject, place: string, sealed: Uint8Array): Buffer {
-  const bytes = asBuffer(sealed)
-  if (bytes.length < HEADER_BYTES + TAG_BYTES || bytes[0] !== FORMAT) throw sealBroken()
-  try {
-    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(17, HEADER_BYTES))
-    decipher.setAAD(Buffer.from(place))
-    decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES))
-    const text = decipher.update(bytes.subarray(HEADER_BYTES, bytes.length - TAG_BYTES))
-    // Checks the tag; GCM has no text left to give.
-    decipher.final()
-    return text
-  } catch {
-    throw sealBroken()
+/** A data key that is not stored yet. */
+export async function newDataKey(made: {
+  readonly scope: string
+  readonly root: RootKey
+  readonly nowMs: number
+  readonly activeFromMs: number
+}): Promise<DataKeyRow> {
+  const { scope, root, nowMs, activeFromMs } = made
+  const id = newGuid()
+  return {
+    id,
+    scope,
+    wrapped: await root.wrap(dataKeyPlace(scope, id), randomBytes(32)),
+    created_at_ms: nowMs,
+    root_key_id: root.id,
+    active_from_ms: activeFromMs,
+    retired_at_ms: null,
   }
 }
 
-function sealBroken(): Fault<'SealBroken'> {
+/** What a start answers whose root key does not open the data keys. */
+export function rootKeyWrong(): Fault<'RootKeyWrong'> {
   return new Fault(
-    'SealBroken',
-    'A stored value cannot be opened: it was changed, or moved from another place.',
+    'RootKeyWrong',
+    'The root key does not fit this data directory: its data keys cannot be opened. Put the root key that belongs to it back (root.key and root-key.json, or its passphrase). Nothing was changed.',
   )
+}
+
+function onlyKey(key: KeyObject): RootKeys {
+  const first = localRootKey('file', '00000000-0000-0000-0000-000000000000', key)
+  return { first, find: async () => undefined, providerOf: () => 'file' }
 }

@@ -10,7 +10,7 @@ import { afterAll, expect, test } from 'vitest'
 import { openBlobs } from './blobs.ts'
 import { type Database, openSqlite, statement } from './database.ts'
 import { migrate } from './migrations.ts'
-import { loadRootKey } from './root-key.ts'
+import { loadRootKey } from './root-key-file.ts'
 import { Sealer, sealingMigrations } from './sealing.ts'
 
 interface Tables {

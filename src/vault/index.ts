@@ -15,5 +15,6 @@ export type {
   VaultDirectory,
   VaultResource,
 } from './ports.ts'
+export { vaultSealedColumns } from './sealed-columns.ts'
 export { openVault, type Vault, type VaultPorts } from './service.ts'
 export { azureLimits, type ThrottleLimits } from './throttle.ts'

@@ -11,6 +11,10 @@ const files: readonly {
     words: ['up', 'status', 'down', 'env', 'exec', 'hosts'],
     load: async () => (await import('./server.ts')).serverCommands,
   },
+  {
+    words: ['init', 'root-key'],
+    load: async () => (await import('./root-key.ts')).rootKeyCommands,
+  },
   { words: ['run'], load: async () => (await import('./run.ts')).runCommands },
   {
     words: ['validate', 'compile', 'language-server'],
@@ -53,6 +57,7 @@ export const nouns: Nouns = {
   'pipelines runs': 'Runs.',
   'pipelines runs artifact': 'Artifacts of a run.',
   'pipelines variable-group': 'Variable groups.',
+  'root-key': 'What the data directory is sealed with.',
   role: 'Roles.',
   'role assignment': 'Who has which role where.',
 }

@@ -7,6 +7,7 @@ import type { RunEvent, Server } from '../../server/index.ts'
 import { dig, toPairs } from '../az-words.ts'
 import { type CommandContext, command } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
+import { secretsOf } from '../secrets.ts'
 import type { Terminal } from '../terminal.ts'
 import { liveView, plainView, type RunView } from './run-view.ts'
 
@@ -46,6 +47,7 @@ async function runFolder(
   const { startServer } = await import('../../server/index.ts')
   const server = await startServer({
     dataDirectory: common.data,
+    secrets: await secretsOf(terminal),
     port: 0,
     proxyPort: 0,
     agents: 4,

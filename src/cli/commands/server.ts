@@ -1,11 +1,15 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { Writable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'
+import type { Sealed } from '../../base/sealed.ts'
 import { toNumber } from '../az-words.ts'
 import { type CommandContext, command } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
 import { findRunningServer, type RunningServer } from '../running-server.ts'
+import { hasPassphrase, secretsOf } from '../secrets.ts'
+import type { Terminal } from '../terminal.ts'
 
 /** How long `up --detach` waits for the server it started. */
 const START_LIMIT_MS = 20_000
@@ -126,7 +130,7 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
       `A server already runs on ${common.data} (process ${running.pid}, port ${running.port}). Stop it with: sluice down`,
     )
   }
-  if (options.detach) return detach(options, common.data)
+  if (options.detach) return detach(options, common.data, terminal)
   const { startServer } = await import('../../server/index.ts')
   const server = await startServer({
     dataDirectory: common.data,
@@ -134,6 +138,7 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
     proxyPort: toNumber(options.proxyPort, '--proxy-port') ?? 8444,
     agents: toNumber(options.agents, '--agents') ?? 2,
     announce: true,
+    secrets: await secretsOf(terminal),
   })
   // Who reads that it is ready may stop it at once.
   const asked = stopAsked()
@@ -155,7 +160,8 @@ function stopAsked(): Promise<void> {
 }
 
 /** Starts `sluice up` in the background; its words go to `server.log` in the data directory. */
-async function detach(options: UpOptions, data: string): Promise<unknown> {
+async function detach(options: UpOptions, data: string, terminal: Terminal): Promise<unknown> {
+  const passphrase = await passphraseFor(data, terminal)
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const log = path.join(data, 'server.log')
   const output = openSync(log, 'a', 0o600)
@@ -173,8 +179,15 @@ async function detach(options: UpOptions, data: string): Promise<unknown> {
   const child = spawn(
     process.execPath,
     [...process.execArgv, process.argv[1] ?? '', 'up', '--data', data, ...given],
-    { detached: true, stdio: ['ignore', output, output] },
+    passphrase
+      ? {
+          detached: true,
+          stdio: ['ignore', output, output, 'pipe'],
+          env: { ...process.env, SLUICE_PASSPHRASE_FD: '3' },
+        }
+      : { detached: true, stdio: ['ignore', output, output] },
   )
+  if (passphrase) (child.stdio[3] as Writable).on('error', () => undefined).end(passphrase.open())
   let exited: number | undefined
   child.once('exit', (code) => {
     exited = code ?? 1
@@ -190,6 +203,13 @@ async function detach(options: UpOptions, data: string): Promise<unknown> {
   }
   child.unref()
   return describe(requireRunning(data), data)
+}
+
+/** What the background process has to be given: it has no terminal, and no descriptor of ours. */
+async function passphraseFor(data: string, terminal: Terminal): Promise<Sealed | undefined> {
+  if (process.env['SLUICE_PASSPHRASE_FILE'] !== undefined) return undefined
+  if (!hasPassphrase(data)) return undefined
+  return (await secretsOf(terminal)).passphrase('open')
 }
 
 function describe(running: RunningServer, data: string): object {

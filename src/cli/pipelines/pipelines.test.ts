@@ -76,6 +76,8 @@ async function said(
     out: (text) => out.push(text),
     note: (text) => note.push(text),
     readStdin: () => Promise.reject(new Error('nothing is read')),
+    canAsk: false,
+    askSecret: () => Promise.reject(new Error('nobody is asked')),
     confirm: async () => false,
   }
   await run({ terminal, folder: path.join(base, folder) }).catch((thrown: unknown) => {

@@ -24,7 +24,8 @@ export interface ServiceConnection {
 
 type Query = Kysely<DevopsTables>
 
-function secretPlace(connectionId: string, name: string): string {
+/** What a secret of a connection is sealed to. */
+export function secretPlace(connectionId: string, name: string): string {
   return `connection\n${connectionId}\n${name.toLowerCase()}`
 }
 

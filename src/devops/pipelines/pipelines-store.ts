@@ -115,7 +115,8 @@ export async function deletePipeline(
   return true
 }
 
-function variablePlace(pipelineId: number, name: string): string {
+/** What a secret of a pipeline is sealed to. */
+export function variablePlace(pipelineId: number, name: string): string {
   return `pipeline variable\n${pipelineId}\n${name.toLowerCase()}`
 }
 

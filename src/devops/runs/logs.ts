@@ -60,7 +60,8 @@ const setLineCount = statement<DevopsTables, LogKey & { lineCount: number }>((qu
     .where('id', '=', parameter<number>('logId')),
 )
 
-function partPlace({ runId, logId, startLine }: PartKey): string {
+/** What a piece of a log is sealed to. */
+export function partPlace({ runId, logId, startLine }: PartKey): string {
   return `log\n${runId}\n${logId}\n${startLine}`
 }
 

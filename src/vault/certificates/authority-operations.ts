@@ -98,7 +98,7 @@ function toIssuerBody(vault: VaultCall, { body }: Setting): object {
 }
 
 /** Where an issuer's password is sealed. */
-function passwordPlace(name: string): string {
+export function passwordPlace(name: string): string {
   return `certificates/issuers/${name.toLowerCase()}`
 }
 

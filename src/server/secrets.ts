@@ -1,0 +1,134 @@
+import { createReadStream } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { Fault } from '../base/fault.ts'
+import { Sealed } from '../base/sealed.ts'
+import { findText, refuseOpenMode } from '../storage/files.ts'
+import type { RootKeySecrets } from '../storage/root-key.ts'
+
+/** A passphrase is no longer than this; a file that is, is not one. */
+const MOST_CHARACTERS = 1024
+
+/** Where passphrases stand for those who have no terminal: the names of the environment. */
+interface Names {
+  readonly file: string
+  readonly descriptor: string
+  /** Refused: the environment is seen by every child and in `/proc`. */
+  readonly value: string
+}
+
+const OPEN: Names = {
+  file: 'SLUICE_PASSPHRASE_FILE',
+  descriptor: 'SLUICE_PASSPHRASE_FD',
+  value: 'SLUICE_PASSPHRASE',
+}
+const NEW: Names = {
+  file: 'SLUICE_NEW_PASSPHRASE_FILE',
+  descriptor: 'SLUICE_NEW_PASSPHRASE_FD',
+  value: 'SLUICE_NEW_PASSPHRASE',
+}
+const BACKUP: Names = {
+  file: 'SLUICE_BACKUP_PASSPHRASE_FILE',
+  descriptor: 'SLUICE_BACKUP_PASSPHRASE_FD',
+  value: 'SLUICE_BACKUP_PASSPHRASE',
+}
+
+/** Asks a person, undefined when nobody is there; with `twice` the answer is asked again. */
+export type AskSecret = (question: string, twice: boolean) => Promise<Sealed | undefined>
+
+/** The passphrases that a command or a server may need. */
+export interface ProcessSecrets extends RootKeySecrets {
+  /** The passphrase of a backup. */
+  backupPassphrase(use: 'open' | 'new'): Promise<Sealed>
+}
+
+/**
+ * Passphrases from a private file or an open descriptor that the environment names, else from a person.
+ * Each is read once, since a descriptor can be read once only.
+ */
+export function processSecrets(
+  env: Readonly<Record<string, string | undefined>>,
+  ask?: AskSecret,
+): ProcessSecrets {
+  const read = new Map<Names, Promise<Sealed>>()
+  const get = (names: Names, question: string, twice: boolean): Promise<Sealed> => {
+    let found = read.get(names)
+    if (!found) {
+      found = find(env, names).then((given) => given ?? askOrRefuse(ask, names, question, twice))
+      read.set(names, found)
+      // What was mistyped is asked again; what a file holds may be corrected.
+      found.catch(() => read.delete(names))
+    }
+    return found
+  }
+  return {
+    passphrase: (use) =>
+      use === 'open'
+        ? get(OPEN, 'Passphrase of the data directory: ', false)
+        : get(NEW, 'New passphrase of the data directory: ', true),
+    backupPassphrase: (use) => get(BACKUP, 'Passphrase of the backup: ', use === 'new'),
+  }
+}
+
+async function find(
+  env: Readonly<Record<string, string | undefined>>,
+  names: Names,
+): Promise<Sealed | undefined> {
+  if (env[names.value] !== undefined) {
+    throw new Fault(
+      'PassphraseExposed',
+      `${names.value} is not read: every child process sees the environment. Put the passphrase into a file (chmod 600) and name it in ${names.file}, or give an open descriptor in ${names.descriptor}.`,
+    )
+  }
+  const file = env[names.file]
+  if (file !== undefined) return toPassphrase(await readPrivate(file, names), names.file)
+  const descriptor = env[names.descriptor]
+  if (descriptor === undefined) return undefined
+  return toPassphrase(await readDescriptor(descriptor, names), names.descriptor)
+}
+
+async function readPrivate(file: string, names: Names): Promise<string> {
+  const content = findText(file, 'PassphraseMissing')
+  if (content === undefined) {
+    throw new Fault('PassphraseMissing', `${file}, which ${names.file} names, is absent.`)
+  }
+  refuseOpenMode(file, 'PassphraseExposed')
+  return content
+}
+
+async function readDescriptor(word: string, names: Names): Promise<string> {
+  const fd = Number(word)
+  try {
+    if (!Number.isInteger(fd) || fd < 0) throw new Error('it is no number')
+    return await text(createReadStream('', { fd, end: MOST_CHARACTERS * 4 }))
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+    throw new Fault(
+      'PassphraseMissing',
+      `The descriptor that ${names.descriptor} names cannot be read (${reason}).`,
+    )
+  }
+}
+
+/** One line; its end is not part of it. */
+function toPassphrase(content: string, from: string): Sealed {
+  const line = content.replace(/\r?\n$/, '')
+  if (line !== '' && line.length <= MOST_CHARACTERS && !/[\r\n]/.test(line)) return new Sealed(line)
+  throw new Fault(
+    'PassphraseMissing',
+    `What ${from} names is not one line of at most ${MOST_CHARACTERS} characters.`,
+  )
+}
+
+async function askOrRefuse(
+  ask: AskSecret | undefined,
+  names: Names,
+  question: string,
+  twice: boolean,
+): Promise<Sealed> {
+  const answer = await ask?.(question, twice)
+  if (answer) return answer
+  throw new Fault(
+    'PassphraseMissing',
+    `A passphrase is needed and nobody can be asked. Put it into a file (chmod 600) and name it in ${names.file}, or give an open descriptor in ${names.descriptor}. Nothing was changed.`,
+  )
+}
