@@ -17,13 +17,13 @@ import { type Monitor, monitorMigrations, openMonitor } from '../monitor/index.t
 import { openBlobs } from '../storage/blobs.ts'
 import { type Database, openSqlite } from '../storage/database.ts'
 import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
-import type { RootKeySecrets } from '../storage/root-key.ts'
 import { finishChange } from '../storage/root-key-change.ts'
 import { RootKeyring } from '../storage/root-key-ring.ts'
 import type { SealedColumn } from '../storage/sealed-columns.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
 import { openVault, type Vault, vaultMigrations, vaultSealedColumns } from '../vault/index.ts'
-import { processSecrets } from './secrets.ts'
+import { type HsmDoor, openDoor, type TokenChoice } from './hsm-door.ts'
+import { type ProcessSecrets, processSecrets } from './secrets.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
 
 /** Every service, connected; nothing listens yet. */
@@ -34,6 +34,8 @@ export interface Estate {
   readonly arm: Arm
   readonly vault: Vault
   readonly monitor: Monitor
+  /** True when keys of HSM types live in a token. */
+  readonly hasToken: boolean
   /** Opened when it is first asked for: the largest room, and vaults do not need it. */
   devops(): Promise<OpenDevops>
   close(): Promise<void>
@@ -43,7 +45,9 @@ export interface Estate {
 export interface OpenOptions {
   readonly writesPerCommit?: number | undefined
   /** Absent: a passphrase comes from where the environment says. */
-  readonly secrets?: RootKeySecrets | undefined
+  readonly secrets?: ProcessSecrets | undefined
+  /** The HSM token to use from now on; absent: the one the data directory has, if any. */
+  readonly token?: TokenChoice | undefined
 }
 
 /** All steps of all rooms, in the order in which they were released. */
@@ -73,8 +77,9 @@ export async function openEstate(
   clock: Clock,
   options: OpenOptions,
 ): Promise<Estate> {
-  const { db, sealer } = await openData(dataDirectory, clock, options)
+  const { db, sealer, door } = await openData(dataDirectory, clock, options)
   try {
+    const hsmToken = await door.find()
     const ids = await readEstateIds(db)
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
     const monitor = openMonitor({ db, clock })
@@ -88,6 +93,7 @@ export async function openEstate(
       directory: { findVault: arm.findActiveVault },
       authorizer: arm,
       audit: monitor,
+      ...(hsmToken && { hsmToken }),
     })
     arm.onVaultPurged(({ dataId }) => vault.eraseVault(dataId))
     const openRoom = async () => {
@@ -116,10 +122,13 @@ export async function openEstate(
       await monitor.close()
       await unfollow()
       await db.close()
+      await door.close()
     }
-    return { db, ids, identity, arm, vault, monitor, devops, close }
+    const hasToken = hsmToken !== undefined
+    return { db, ids, identity, arm, vault, monitor, hasToken, devops, close }
   } catch (error) {
     await db.close()
+    await door.close()
     throw error
   }
 }
@@ -127,6 +136,15 @@ export async function openEstate(
 /** Every column of every room whose values are sealed: a new data key has to reach them all. */
 export async function loadSealedColumns(): Promise<readonly SealedColumn[]> {
   return [...identitySealedColumns, ...vaultSealedColumns, ...(await loadDevopsSealedColumns())]
+}
+
+/** A data directory without the rooms. */
+export interface OpenedData {
+  readonly db: Database<unknown>
+  readonly sealer: Sealer
+  readonly rootKeys: RootKeyring
+  /** The way to its HSM token; close it after the database. */
+  readonly door: HsmDoor
 }
 
 /**
@@ -137,9 +155,24 @@ export async function loadSealedColumns(): Promise<readonly SealedColumn[]> {
 export async function openData(
   dataDirectory: string,
   clock: Clock,
-  { writesPerCommit, secrets = processSecrets(process.env) }: OpenOptions,
-): Promise<{ db: Database<unknown>; sealer: Sealer; rootKeys: RootKeyring }> {
-  const rootKeys = await RootKeyring.open({ dataDirectory, secrets })
+  { writesPerCommit, secrets = processSecrets(process.env), token }: OpenOptions,
+): Promise<OpenedData> {
+  const door = await openDoor({ dataDirectory, secrets, given: token })
+  try {
+    const rootKeys = await RootKeyring.open({ dataDirectory, secrets }, door.sources)
+    return { ...(await openDatabase(dataDirectory, clock, { rootKeys, writesPerCommit })), door }
+  } catch (error) {
+    await door.close()
+    throw error
+  }
+}
+
+async function openDatabase(
+  dataDirectory: string,
+  clock: Clock,
+  given: { readonly rootKeys: RootKeyring; readonly writesPerCommit: number | undefined },
+): Promise<Omit<OpenedData, 'door'>> {
+  const { rootKeys, writesPerCommit } = given
   const db = openSqlite<unknown>(
     path.join(dataDirectory, 'sluice.db'),
     writesPerCommit === undefined ? {} : { writesPerCommit },

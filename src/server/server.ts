@@ -132,9 +132,12 @@ async function openFronts(
 }
 
 function startSweeping(estate: Estate, ending: Ending): void {
+  const sweep = () => estate.vault.sweep(systemClock.nowMs()).catch(reportBug)
+  // A crash may have left keys in the token that nobody knows.
+  if (estate.hasToken) void sweep()
   const timer = setInterval(() => {
     recover(estate).catch(reportBug)
-    estate.vault.sweep(systemClock.nowMs()).catch(reportBug)
+    void sweep()
     estate.arm.purgeExpired().catch(reportBug)
   }, SWEEP_MS)
   timer.unref()

@@ -4,9 +4,18 @@ import path from 'node:path'
 import type { Writable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'
 import type { Sealed } from '../../base/sealed.ts'
+import type { TokenChoice } from '../../server/index.ts'
 import { toNumber } from '../az-words.ts'
 import { type CommandContext, command } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
+import {
+  describeHsmKeys,
+  keptToken,
+  type TokenOptions,
+  tokenHelp,
+  toTokenChoice,
+  toTokenFlags,
+} from '../hsm-token.ts'
 import { findRunningServer, type RunningServer } from '../running-server.ts'
 import { hasPassphrase, secretsOf } from '../secrets.ts'
 import type { Terminal } from '../terminal.ts'
@@ -17,7 +26,7 @@ const STOP_LIMIT_MS = 15_000
 
 export const serverCommands = [
   command(
-    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--detach|-d]',
+    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>] [--detach|-d]',
     'Start the server of the data directory; Ctrl-C stops it.',
     up,
     {
@@ -26,6 +35,7 @@ export const serverCommands = [
         'proxy-port':
           'The CONNECT proxy that brings Azure host names here (default 8444; 0 takes a free port).',
         agents: 'How many jobs run at a time (default 2).',
+        ...tokenHelp,
         detach: 'Start in the background and return when it is ready.',
       },
       examples: ['sluice up --detach', 'sluice up --data ./estate --port 0'],
@@ -37,7 +47,11 @@ export const serverCommands = [
     async (_options, { common }) => {
       const running = findRunningServer(common.data)
       if (!running) {
-        return { state: 'stopped', dataDirectory: common.data }
+        return {
+          state: 'stopped',
+          dataDirectory: common.data,
+          hsmKeys: describeHsmKeys(common.data),
+        }
       }
       return describe(running, common.data)
     },
@@ -115,7 +129,7 @@ export const serverCommands = [
   ),
 ]
 
-interface UpOptions {
+interface UpOptions extends TokenOptions {
   readonly port?: string
   readonly proxyPort?: string
   readonly agents?: string
@@ -130,7 +144,8 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
       `A server already runs on ${common.data} (process ${running.pid}, port ${running.port}). Stop it with: sluice down`,
     )
   }
-  if (options.detach) return detach(options, common.data, terminal)
+  const token = toTokenChoice(options)
+  if (options.detach) return detach({ ...options, token }, common.data, terminal)
   const { startServer } = await import('../../server/index.ts')
   const server = await startServer({
     dataDirectory: common.data,
@@ -139,6 +154,7 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
     agents: toNumber(options.agents, '--agents') ?? 2,
     announce: true,
     secrets: await secretsOf(terminal),
+    ...(token && { token }),
   })
   // Who reads that it is ready may stop it at once.
   const asked = stopAsked()
@@ -160,8 +176,12 @@ function stopAsked(): Promise<void> {
 }
 
 /** Starts `sluice up` in the background; its words go to `server.log` in the data directory. */
-async function detach(options: UpOptions, data: string, terminal: Terminal): Promise<unknown> {
-  const passphrase = await passphraseFor(data, terminal)
+async function detach(
+  options: UpOptions & { readonly token: TokenChoice | undefined },
+  data: string,
+  terminal: Terminal,
+): Promise<unknown> {
+  const handed = await secretsFor(data, options.token, terminal)
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const log = path.join(data, 'server.log')
   const output = openSync(log, 'a', 0o600)
@@ -178,16 +198,27 @@ async function detach(options: UpOptions, data: string, terminal: Terminal): Pro
   )
   const child = spawn(
     process.execPath,
-    [...process.execArgv, process.argv[1] ?? '', 'up', '--data', data, ...given],
-    passphrase
-      ? {
-          detached: true,
-          stdio: ['ignore', output, output, 'pipe'],
-          env: { ...process.env, SLUICE_PASSPHRASE_FD: '3' },
-        }
-      : { detached: true, stdio: ['ignore', output, output] },
+    [
+      ...process.execArgv,
+      process.argv[1] ?? '',
+      'up',
+      '--data',
+      data,
+      ...given,
+      ...toTokenFlags(options.token),
+    ],
+    {
+      detached: true,
+      stdio: ['ignore', output, output, ...handed.map(() => 'pipe' as const)],
+      env: {
+        ...process.env,
+        ...Object.fromEntries(handed.map(({ name }, i) => [name, `${3 + i}`])),
+      },
+    },
   )
-  if (passphrase) (child.stdio[3] as Writable).on('error', () => undefined).end(passphrase.open())
+  for (const [i, { secret }] of handed.entries()) {
+    ;(child.stdio[3 + i] as Writable).on('error', () => undefined).end(secret.open())
+  }
   let exited: number | undefined
   child.once('exit', (code) => {
     exited = code ?? 1
@@ -206,10 +237,22 @@ async function detach(options: UpOptions, data: string, terminal: Terminal): Pro
 }
 
 /** What the background process has to be given: it has no terminal, and no descriptor of ours. */
-async function passphraseFor(data: string, terminal: Terminal): Promise<Sealed | undefined> {
-  if (process.env['SLUICE_PASSPHRASE_FILE'] !== undefined) return undefined
-  if (!hasPassphrase(data)) return undefined
-  return (await secretsOf(terminal)).passphrase('open')
+async function secretsFor(
+  data: string,
+  token: TokenChoice | undefined,
+  terminal: Terminal,
+): Promise<{ readonly name: string; readonly secret: Sealed }[]> {
+  const handed = []
+  if (process.env['SLUICE_PASSPHRASE_FILE'] === undefined && hasPassphrase(data)) {
+    const secret = await (await secretsOf(terminal)).passphrase('open')
+    handed.push({ name: 'SLUICE_PASSPHRASE_FD', secret })
+  }
+  const used = token ?? keptToken(data)
+  if (used && (used.pinFile ?? process.env['SLUICE_PKCS11_PIN_FILE']) === undefined) {
+    const secret = await (await secretsOf(terminal)).tokenPin(undefined)
+    handed.push({ name: 'SLUICE_PKCS11_PIN_FD', secret })
+  }
+  return handed
 }
 
 function describe(running: RunningServer, data: string): object {
@@ -221,6 +264,7 @@ function describe(running: RunningServer, data: string): object {
     startedAt: new Date(running.startedAtMs).toISOString(),
     version: running.version,
     dataDirectory: data,
+    hsmKeys: describeHsmKeys(data),
   }
 }
 
