@@ -58,7 +58,7 @@ export function packAll(
 }
 
 /** Every system that has a prebuilt binding is little-endian. */
-export function writeUlong(layout: Layout, bytes: Buffer, offset: number, value: number): void {
+function writeUlong(layout: Layout, bytes: Buffer, offset: number, value: number): void {
   if (layout.ulongBytes === 4) bytes.writeUInt32LE(value >>> 0, offset)
   else bytes.writeBigUInt64LE(BigInt(value), offset)
 }

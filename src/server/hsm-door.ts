@@ -82,7 +82,7 @@ async function openToken(
 }
 
 /** The token a data directory was given. @throws Fault `HsmMissing` when its file is damaged */
-export function findTokenChoice(dataDirectory: string): TokenChoice | undefined {
+function findTokenChoice(dataDirectory: string): TokenChoice | undefined {
   const file = fileOf(dataDirectory)
   const text = findText(file, 'HsmMissing')
   if (text === undefined) return undefined

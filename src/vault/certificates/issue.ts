@@ -3,6 +3,7 @@ import { newVersionId } from '../../base/ids.ts'
 import type { JsonObject } from '../../base/json.ts'
 import type { VaultCall } from '../context.ts'
 import { deletedNameHeld, nameTaken, propertyWrong } from '../faults.ts'
+import { refuseTokenKey } from '../keys/custody.ts'
 import { checkTier } from '../keys/key.ts'
 import { generateMaterial, toPrivateKeyObject } from '../keys/material.ts'
 import { moveBy } from '../keys/rotation-policy.ts'
@@ -73,6 +74,7 @@ export async function beginCertificate(call: VaultCall, asked: Asked): Promise<P
   const name = asked.displayName.toLowerCase()
   const { policy } = asked
   checkTier(call, policy.key_props.kty)
+  refuseTokenKey(call.store, policy.key_props.kty)
   await refuseBegin(call.store.db, call, name)
   const issuer = policy.issuer.name
   if (issuer !== SELF && issuer !== UNKNOWN) await readIssuerSetting(call.store.db, call, issuer)

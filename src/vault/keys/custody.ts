@@ -3,7 +3,7 @@ import { Fault } from '../../base/fault.ts'
 import { newVersionId } from '../../base/ids.ts'
 import type { HsmToken } from '../../pkcs11/index.ts'
 import type { VaultCall, VaultStore } from '../context.ts'
-import type { VaultFaultCode } from '../faults.ts'
+import { notOffered, type VaultFaultCode } from '../faults.ts'
 import type { Writing } from '../objects/store.ts'
 import {
   familyOf,
@@ -70,6 +70,20 @@ function toTokenForm({ shown, secret }: KeyMaterial): KeyObject | Buffer {
 
 function tokenFor(store: VaultStore, kty: string): HsmToken | undefined {
   return kty.endsWith('-HSM') ? store.hsmToken : undefined
+}
+
+/**
+ * A certificate's key is made in software, so that one of an HSM type is refused where such keys live in
+ * a token.
+ *
+ * @throws Fault `NotOffered`
+ */
+export function refuseTokenKey(store: VaultStore, kty: string): void {
+  const token = tokenFor(store, kty)
+  if (!token) return
+  throw notOffered(
+    `Keys of HSM types live in the HSM token "${token.facts.label}", and certificates are not made with those. Ask for a certificate with a key of type ${kty.replace('-HSM', '')}, or sign a request of your own with a key of the token.`,
+  )
 }
 
 async function keepInToken(

@@ -292,6 +292,39 @@ real('a backup is refused with the reason', async () => {
   expect(answer.body.error.message).toContain('cannot leave')
 })
 
+real('a certificate with a key of an HSM type is refused, never made in software', async () => {
+  const made = await start()
+  const policy = {
+    issuer: { name: 'Self' },
+    key_props: { kty: 'RSA-HSM', exportable: false },
+    x509_props: { subject: 'CN=hsm' },
+  }
+  const answer = await made.ask('POST', '/certificates/c/create', { body: { policy } })
+  expect(answer).toMatchObject({ status: 400, body: { error: { code: 'NotSupported' } } })
+  const software = { ...policy, key_props: { kty: 'RSA' } }
+  const asked = { body: { policy: software } }
+  expect((await made.ask('POST', '/certificates/c/create', asked)).status).toBe(202)
+})
+
+real('a token that fails gives 503, and nothing is made in software instead', async () => {
+  const closed = await HsmToken.open({
+    modulePath: hsm.modulePath,
+    token: 'other',
+    pin: new Sealed(hsm.pin),
+  })
+  const made = await start({ hsmToken: closed })
+  await create(made, { kty: 'EC-HSM' })
+  await closed.close()
+  const body = { alg: 'ES256', value: b64(randomBytes(32)) }
+  const used = await made.ask('POST', '/keys/k/sign', { body })
+  const begun = await made.ask('POST', '/keys/k/create', { body: { kty: 'EC-HSM' } })
+  for (const answer of [used, begun]) {
+    expect(answer).toMatchObject({ status: 503, body: { error: { code: 'ServiceUnavailable' } } })
+    expect(answer.text).toContain('other')
+  }
+  expect((await made.ask('GET', '/keys/k/versions')).body.value).toHaveLength(1)
+})
+
 real('purging a key destroys what the token has of it', async () => {
   const made = await start()
   const body = await create(made, { kty: 'RSA-HSM' })
