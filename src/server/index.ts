@@ -5,6 +5,9 @@
  * root-keys.ts works on a data directory's keys, with a server beside it or without; hsm-door.ts opens
  * its HSM token.
  */
+
+export { type BackupView, createBackup } from './backup/create.ts'
+export { restoreBackup, verifyBackup } from './backup/restore.ts'
 export { type CoveredService, listOperations } from './coverage.ts'
 export type { TokenChoice } from './hsm-door.ts'
 export type { FolderRun, QueuedRun, RunEvent, RunRecord } from './local.ts'

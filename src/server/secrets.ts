@@ -116,7 +116,8 @@ async function readDescriptor(word: string, names: Names): Promise<string> {
   const fd = Number(word)
   try {
     if (!Number.isInteger(fd) || fd < 0) throw new Error('it is no number')
-    return await text(createReadStream('', { fd, end: MOST_CHARACTERS * 4 }))
+    // It stays open, whoever opened it: it may be standard input.
+    return await text(createReadStream('', { fd, end: MOST_CHARACTERS * 4, autoClose: false }))
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
     throw new Fault(

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { findUpstream, openCa, openListener, openProxy } from '../network/index.ts'
 import { agentName, recover, startAgents } from './agents.ts'
@@ -14,6 +13,7 @@ import {
   type RunEvent,
   seedAdministrator,
 } from './local.ts'
+import { packageVersion } from './package-version.ts'
 import type { ServerSettings } from './settings.ts'
 
 /** A server that answers. */
@@ -161,11 +161,4 @@ function logBug(
       ),
     () => process.stderr.write(`a request met a defect: ${place.service} ${place.requestId}\n`),
   )
-}
-
-function packageVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  )
-  return (manifest as { version: string }).version
 }

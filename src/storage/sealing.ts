@@ -149,7 +149,7 @@ export class Sealer {
     let last: Promise<void> = Promise.resolve()
     const look = async () => {
       await this.refresh()
-      if (!isStopped) await this.#holder.register(this.#root, this.#nowMs())
+      if (!isStopped) await this.#holder.register(this.rootKey, this.#nowMs())
     }
     // A try that fails is made again; what is missing then is said by whoever needs it.
     const timer = setInterval(() => {
@@ -223,7 +223,7 @@ export class Sealer {
     instead: (tx: Transaction<SealingTables>) => Promise<readonly DataKeyRow[] | undefined>,
   ): Promise<readonly DataKeyRow[]> {
     for (;;) {
-      const root = this.#root
+      const root = this.rootKey
       const row = await newDataKey({ scope, root, nowMs: this.#nowMs(), activeFromMs })
       const answer = await this.#db.write(async (tx) => {
         await tx.run(lockRootKey, undefined)
@@ -253,7 +253,7 @@ export class Sealer {
   }
 
   async #unwrap(row: DataKeyRow): Promise<KeyObject> {
-    const root = row.root_key_id ? await this.#rootOf(row.root_key_id) : this.#root
+    const root = row.root_key_id ? await this.#rootOf(row.root_key_id) : this.rootKey
     try {
       return createSecretKey(await root.unwrap(dataKeyPlace(row.scope, row.id), row.wrapped))
     } catch {
@@ -261,21 +261,21 @@ export class Sealer {
     }
   }
 
-  /** The root key that this process wraps with. */
-  get #root(): RootKey {
+  /** The root key that wraps the data keys, as far as this process knows. */
+  get rootKey(): RootKey {
     return this.#changedRoot ?? this.#rootKeys.first
   }
 
   /** The root key of this id; when it is a new one, it wraps from now on. */
   async #rootOf(id: string): Promise<RootKey> {
-    if (this.#root.id === id) return this.#root
+    if (this.rootKey.id === id) return this.rootKey
     // A row that was read before a change names the key of before.
     const former = this.#formerRoots.get(id)
     if (former) return former
-    const taken = await this.#holder.take(id, this.#root, this.#rootKeys.providerOf(id))
+    const taken = await this.#holder.take(id, this.rootKey, this.#rootKeys.providerOf(id))
     const found = taken ?? (await this.#rootKeys.find(id))
     if (!found) throw rootKeyWrong()
-    this.#formerRoots.set(this.#root.id, this.#root)
+    this.#formerRoots.set(this.rootKey.id, this.rootKey)
     this.#changedRoot = found
     return found
   }

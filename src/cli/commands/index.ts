@@ -15,6 +15,7 @@ const files: readonly {
     words: ['init', 'root-key'],
     load: async () => (await import('./root-key.ts')).rootKeyCommands,
   },
+  { words: ['backup'], load: async () => (await import('./backup.ts')).backupCommands },
   { words: ['run'], load: async () => (await import('./run.ts')).runCommands },
   {
     words: ['validate', 'compile', 'language-server'],
@@ -47,6 +48,7 @@ export const nouns: Nouns = {
   ad: 'The directory: applications and service principals.',
   'ad sp': 'Service principals.',
   audit: 'Who did what with the vaults.',
+  backup: 'Backups of everything that the data directory keeps.',
   devops: 'Service connections.',
   'devops service-endpoint': 'Service connections.',
   'devops service-endpoint azurerm': 'Azure Resource Manager connections.',
