@@ -179,4 +179,33 @@ test('the root key lives in the token: made, found, missed, and changed while se
   expect(readFileSync(path.join(estate.data, 'root-key.json'), 'utf8')).toBe(before)
   expect((await up(estate)).code).toBe(0)
   expect(await estate.json(['keyvault', 'show', '-n', 'kv-hsm'])).toMatchObject({ name: 'kv-hsm' })
+
+  const passphraseFile = path.join(estate.home, 'passphrase')
+  writeFileSync(passphraseFile, 'correct horse battery staple', { mode: 0o600 })
+  const given = { env: { SLUICE_BACKUP_PASSPHRASE_FILE: passphraseFile } }
+  const file = path.join(estate.home, 'all.backup')
+  await estate.json(['backup', 'create', '--file', file], given)
+  const data = path.join(estate.home, 'restored')
+  const restore = ['backup', 'restore', '--file', file, '--data', data, '--root-key', 'pkcs11']
+  await estate.json([...restore, ...flags], given)
+  const shown = ['keyvault', 'show', '-n', 'kv-hsm', '--data', data]
+  expect(await estate.json(shown)).toMatchObject({ name: 'kv-hsm' })
+})
+
+test('a server that was started without a token goes on when its root key moves into one', async (context) => {
+  if (!hsm) return context.skip(SOFT_HSM_ABSENT)
+  const { estate, flags } = prepare(hsm, 'later')
+  expect((await up(estate)).code).toBe(0)
+  await makePremium(estate)
+  const moved = await estate.json(['root-key', 'rotate', '--to', 'pkcs11', ...flags])
+  expect(moved).toMatchObject({ provider: 'pkcs11' })
+  // A new vault gets a data key, which the server wraps by the token's key.
+  const policy = ['--enable-rbac-authorization', 'false']
+  await estate.json(['keyvault', 'create', '-n', 'kv-new', '-g', 'g', ...policy])
+  const set = ['keyvault', 'secret', 'set', '--vault-name', 'kv-new', '-n', 's', '--value', 'one']
+  await estate.json(set)
+  expect((await estate.sluice(['down'])).code).toBe(0)
+  expect((await up(estate)).code).toBe(0)
+  const show = ['keyvault', 'secret', 'show', '--vault-name', 'kv-new', '-n', 's']
+  expect(await estate.json(show)).toMatchObject({ value: 'one' })
 })
