@@ -80,4 +80,24 @@ test('a server killed among 300 writes loses none that it acknowledged, and star
   expect(wrong).toEqual([])
   expect(live.filter(({ status }) => status !== 200 && status !== 404)).toEqual([])
   expect(await estate.json(['audit', 'verify'])).toMatchObject({ ok: true })
+  await expectEventOfEachVersion(
+    token,
+    names.filter((_, i) => live[i]?.status === 200),
+  )
 }, 60_000)
+
+/** An event is there for each version that is, and for no other: they are one write. */
+async function expectEventOfEachVersion(token: string, names: readonly string[]): Promise<void> {
+  const asked = names.map((name) => ({
+    url: `${VAULT}/secrets/${name}/versions?api-version=7.4`,
+    headers: { authorization: `Bearer ${token}` },
+  }))
+  const there = (await send(estate, asked)).flatMap(({ body }) =>
+    (body.value as { id: string }[]).map(({ id }) => id),
+  )
+  const listed = await estate.json(['events', 'list', '--vault-name', 'kv-crash', '--top', '1000'])
+  const told = (listed as unknown as { subject: string; data: { Id: string } }[])
+    .filter(({ subject }) => names.includes(subject))
+    .map(({ data }) => data.Id)
+  expect(told.sort()).toEqual(there.sort())
+}

@@ -2,11 +2,12 @@ import type { Clock } from '../base/clock.ts'
 import { isGuid, newGuid } from '../base/ids.ts'
 import type { TokenVerifier } from '../http/principal.ts'
 import type { Service } from '../http/service.ts'
-import type { Database } from '../storage/database.ts'
+import type { Database, Transaction } from '../storage/database.ts'
 import { type Caller, createAuthorization, type Decision } from './authorization.ts'
 import type { ArmContext, ArmParts } from './context.ts'
 import type { RoleAssignment, StoredVault, Subscription } from './model.ts'
 import type { DirectoryPort } from './ports.ts'
+import { NO_DELAYS, openPropagation, type PropagationDelays } from './propagation.ts'
 import { createAssignment, readRoleId } from './role-assignments.ts'
 import { createArmService } from './service.ts'
 import { openStore } from './store.ts'
@@ -19,12 +20,23 @@ export type VaultEraser = (vault: {
   readonly name: string
 }) => Promise<void>
 
+/**
+ * Is told, within the write `tx`, that the access policies or the permission model of a vault change;
+ * what it throws undoes the change. What it gives is run when the change is durable.
+ */
+export type PoliciesWatcher = (
+  tx: Pick<Transaction<never>, 'run'>,
+  vault: VaultResource,
+) => Promise<() => void>
+
 export interface Arm {
   readonly service: Service<ArmContext>
   /** By name in any case; undefined when no vault, not even a deleted one, has it. In memory. */
   findVault(name: string): VaultResource | undefined
   /** As `findVault`, but undefined for a deleted vault: what the data plane serves. In memory. */
   findActiveVault(name: string): VaultResource | undefined
+  /** As `findActiveVault`, by the vault's `dataId`. */
+  findActiveVaultOf(dataId: string): VaultResource | undefined
   /** Vaults that are not deleted. */
   listVaults(): readonly VaultResource[]
   /** Data actions by role assignments; scopes nest down to one object. In memory. */
@@ -39,7 +51,8 @@ export interface Arm {
     readonly tenantId?: string
   }): Promise<Subscription>
   /**
-   * Gives a role, by name or id; doing so twice is the same as once.
+   * Gives a role, by name or id; doing so twice is the same as once. It takes effect at once, whatever
+   * the delays are: nobody asked for it over the wire.
    *
    * @throws Fault `RoleDefinitionDoesNotExist` or `PrincipalNotFound`
    */
@@ -50,7 +63,9 @@ export interface Arm {
   }): Promise<RoleAssignment>
   /** Registers who erases the objects of a purged vault; the name is free only after it resolves. */
   onVaultPurged(erase: VaultEraser): void
-  /** Purges vaults past their retention and finishes purges that a crash cut short. */
+  /** Registers who is told of changed access policies; making a vault changes none. */
+  onPoliciesChanged(watch: PoliciesWatcher): void
+  /** Purges vaults past their retention, finishes purges that a crash cut short, forgets former roles. */
   purgeExpired(): Promise<void>
 }
 
@@ -60,18 +75,26 @@ export async function openArm(wiring: {
   readonly clock: Clock
   readonly verifier: TokenVerifier
   readonly directory: DirectoryPort
+  /** Absent: changes of rights take effect at once. */
+  readonly delays?: PropagationDelays | undefined
 }): Promise<Arm> {
   const { clock, directory } = wiring
   const store = await openStore(wiring.db)
-  const authorization = createAuthorization(store)
+  const propagation = openPropagation(store, clock, wiring.delays ?? NO_DELAYS)
+  const authorization = createAuthorization(store, propagation)
   const erasers: VaultEraser[] = []
+  const watchers: PoliciesWatcher[] = []
   const parts: ArmParts = {
     store,
     clock,
     directory,
     authorization,
+    propagation,
     eraseVault: async (vault) => {
       for (const erase of erasers) await erase(vault)
+    },
+    tellPolicies: async (changes, vault) => {
+      for (const watch of watchers) changes.afterwards(await watch(changes.tx, resourceOf(vault)))
     },
   }
   const resources = new WeakMap<StoredVault, VaultResource>()
@@ -79,6 +102,12 @@ export async function openArm(wiring: {
     const held = resources.get(vault) ?? toVaultResource(vault)
     resources.set(vault, held)
     return held
+  }
+  /** As the data plane judges it: its access policies may lag behind. */
+  const servedOf = (vault: StoredVault): VaultResource => {
+    const accessPolicies = propagation.policiesOf(vault)
+    const resource = resourceOf(vault)
+    return accessPolicies === vault.accessPolicies ? resource : { ...resource, accessPolicies }
   }
   return {
     service: createArmService(parts, wiring.verifier),
@@ -89,7 +118,11 @@ export async function openArm(wiring: {
     },
     findActiveVault: (name) => {
       const vault = store.vaults.find(name.toLowerCase())
-      return vault?.state === 'active' ? resourceOf(vault) : undefined
+      return vault?.state === 'active' ? servedOf(vault) : undefined
+    },
+    findActiveVaultOf: (dataId) => {
+      const vault = store.vaultsOfData.list(dataId).find(({ state }) => state === 'active')
+      return vault && servedOf(vault)
     },
     listVaults: () =>
       store.vaults
@@ -104,7 +137,13 @@ export async function openArm(wiring: {
     onVaultPurged: (erase) => {
       erasers.push(erase)
     },
-    purgeExpired: () => purgeExpiredVaults(parts),
+    onPoliciesChanged: (watch) => {
+      watchers.push(watch)
+    },
+    purgeExpired: async () => {
+      await propagation.sweep()
+      await purgeExpiredVaults(parts)
+    },
   }
 }
 
@@ -140,6 +179,6 @@ async function assignRole(
     .find((one) => one.roleId === roleId && one.scope.toLowerCase() === scope.toLowerCase())
   if (held) return held
   const principalType = parts.directory.findPrincipal(principalId)?.kind
-  const wish = { scope, roleId, principalId, principalType, actor: principalId }
+  const wish = { scope, roleId, principalId, principalType, actor: principalId, isImmediate: true }
   return (await createAssignment(parts, wish)).assignment
 }

@@ -6,6 +6,7 @@ import {
   compileCondition,
 } from './conditions.ts'
 import type { RoleAssignment, RoleDefinition } from './model.ts'
+import type { Propagation } from './propagation.ts'
 import { isWithin, reachKey, scopeKey } from './scopes.ts'
 import { type ArmStore, findRole } from './store.ts'
 
@@ -50,10 +51,15 @@ const REMEMBERED_LIMIT = 1000
 /** Up to so many assignments of a principal are looked through; of more, the scopes are walked up. */
 const SCAN_LIMIT = 16
 
-/** Decides from the assignments in memory; roles and conditions are compiled once. */
-export function createAuthorization(store: ArmStore): Authorization {
+/** Decides from the assignments in memory that have taken effect; roles and conditions are compiled once. */
+export function createAuthorization(store: ArmStore, propagation: Propagation): Authorization {
   const reachOf = createReachCache()
-  const find = createFinder(store, reachOf)
+  const find = createFinder(store, propagation, reachOf)
+  const isAnyWithin = (assignments: readonly RoleAssignment[], key: string) =>
+    assignments.some((assignment) => {
+      const at = reachOf(assignment).key
+      return isWithin(at, key) || isWithin(key, at)
+    })
   return {
     decide: (caller, dataAction, scope) => {
       const found = find(caller, scope, {
@@ -77,11 +83,10 @@ export function createAuthorization(store: ArmStore): Authorization {
     },
     hasAnyWithin: (caller, scope) => {
       const key = scopeKey(scope)
-      return [caller.objectId, ...caller.groups].some((id) =>
-        store.assignmentsOf.list(id).some((assignment) => {
-          const at = reachOf(assignment).key
-          return isWithin(at, key) || isWithin(key, at)
-        }),
+      return [caller.objectId, ...caller.groups].some(
+        (id) =>
+          isAnyWithin(store.assignmentsOf.list(id).filter(propagation.isInEffect), key) ||
+          isAnyWithin(propagation.listLingering(id), key),
       )
     },
   }
@@ -97,22 +102,29 @@ interface Wanted {
 
 type Find = (caller: Caller, scope: string, wanted: Wanted) => RoleAssignment | undefined
 
-function createFinder(store: ArmStore, reachOf: (assignment: RoleAssignment) => Reach): Find {
+function createFinder(
+  store: ArmStore,
+  propagation: Propagation,
+  reachOf: (assignment: RoleAssignment) => Reach,
+): Find {
   const roleOf = createRoleCache(store)
   const isMatch = (assignment: RoleAssignment, scope: string, wanted: Wanted): boolean => {
     const role = roleOf(assignment.roleId)
     if (role === undefined || !wanted.matches(role)) return false
+    if (!propagation.isInEffect(assignment)) return false
     const { condition } = reachOf(assignment)
     if (condition === undefined) return true
     const attributes = wanted.attributes?.() ?? attributesOfScope(scope)
     return condition({ action: wanted.action, attributes })
   }
-  const findOf = (principalId: string, scope: string, wanted: Wanted) => {
+  const findAmong = (all: readonly RoleAssignment[], scope: string, wanted: Wanted) => {
     const key = scopeKey(scope)
+    return all.find((one) => isWithin(key, reachOf(one).key) && isMatch(one, scope, wanted))
+  }
+  const findHeld = (principalId: string, scope: string, wanted: Wanted) => {
     const all = store.assignmentsOf.list(principalId)
-    if (all.length <= SCAN_LIMIT) {
-      return all.find((one) => isWithin(key, reachOf(one).key) && isMatch(one, scope, wanted))
-    }
+    if (all.length <= SCAN_LIMIT) return findAmong(all, scope, wanted)
+    const key = scopeKey(scope)
     for (const at of scopesUp(key)) {
       const there = store.assignmentsAt.list(principalId + at)
       const found = there.find((one) => isMatch(one, scope, wanted))
@@ -120,6 +132,9 @@ function createFinder(store: ArmStore, reachOf: (assignment: RoleAssignment) => 
     }
     return undefined
   }
+  const findOf = (principalId: string, scope: string, wanted: Wanted) =>
+    findHeld(principalId, scope, wanted) ??
+    findAmong(propagation.listLingering(principalId), scope, wanted)
   return (caller, scope, wanted) => {
     let found = findOf(caller.objectId, scope, wanted)
     for (const group of caller.groups) found ??= findOf(group, scope, wanted)

@@ -2,10 +2,12 @@ import type { Clock } from '../base/clock.ts'
 import { isObject, type JsonObject } from '../base/json.ts'
 import type { Call } from '../http/call.ts'
 import type { Principal } from '../http/principal.ts'
+import type { Changes } from '../storage/mirror.ts'
 import type { Authorization } from './authorization.ts'
-import type { ResourceGroup, Subscription } from './model.ts'
+import type { ResourceGroup, StoredVault, Subscription } from './model.ts'
 import { groupKey } from './model.ts'
 import type { DirectoryPort } from './ports.ts'
+import type { Propagation } from './propagation.ts'
 import type { ArmStore } from './store.ts'
 import { armFault, authorizationFailed } from './wire-faults.ts'
 
@@ -15,8 +17,11 @@ export interface ArmParts {
   readonly clock: Clock
   readonly authorization: Authorization
   readonly directory: DirectoryPort
+  readonly propagation: Propagation
   /** Erases what a purged vault held; it may be asked twice. */
   eraseVault(vault: { readonly dataId: string; readonly name: string }): Promise<void>
+  /** Tells, in the write that does it, that the access policies or the permission model change. */
+  tellPolicies(changes: Changes, vault: StoredVault): Promise<void>
 }
 
 /** What one request works on. */

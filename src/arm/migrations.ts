@@ -23,4 +23,8 @@ export const armMigrations: readonly Migration[] = [
       })
     },
   },
+  {
+    name: 'arm-0003-former-assignments',
+    up: (query) => createDocumentTable(query, 'role_assignment_former', { key: 'key' }),
+  },
 ]

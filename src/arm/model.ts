@@ -49,6 +49,12 @@ export interface NetworkAcls {
   }[]
 }
 
+/** Access policies that were replaced. */
+export interface FormerPolicies {
+  readonly accessPolicies: readonly AccessPolicy[]
+  readonly endedAtMs: number
+}
+
 /** A vault as it is stored; a deleted one keeps its name until it is purged. */
 export interface StoredVault {
   /** Random and lasting: the scope under which the vault's objects are sealed and stored. */
@@ -64,6 +70,8 @@ export interface StoredVault {
   readonly softDeleteRetentionInDays: number
   readonly enablePurgeProtection: boolean
   readonly accessPolicies: readonly AccessPolicy[]
+  /** What they were before their last changes, oldest first; only while changes take time. */
+  readonly formerPolicies?: readonly FormerPolicies[]
   readonly publicNetworkAccess: string
   readonly networkAcls?: NetworkAcls
   readonly enabledForDeployment: boolean
@@ -110,6 +118,16 @@ export interface RoleAssignment {
   readonly createdBy: string
   readonly updatedAtMs: number
   readonly updatedBy: string
+  /** True for what the installation gave by itself: it never has to wait to take effect. */
+  readonly isImmediate?: boolean
+}
+
+/** An assignment that was taken away or changed and still lingers. */
+export interface FormerAssignment {
+  /** The assignment's id and when it ended. */
+  readonly key: string
+  readonly assignment: RoleAssignment
+  readonly endedAtMs: number
 }
 
 /** A finished long-running operation that a client may still poll. */
@@ -155,6 +173,11 @@ export const roleAssignmentTable = documentTable<RoleAssignment>({
     role_id: assignment.roleId,
     principal_id: assignment.principalId,
   }),
+})
+export const formerAssignmentTable = documentTable<FormerAssignment>({
+  table: 'role_assignment_former',
+  keyColumn: 'key',
+  keyOf: (former) => former.key,
 })
 export const operationTable = documentTable<FinishedOperation>({
   table: 'arm_operation',

@@ -16,6 +16,8 @@ export interface AssignmentWish {
   readonly description?: string | undefined
   readonly condition?: string | undefined
   readonly actor: string
+  /** Given by the installation itself: it takes effect at once. */
+  readonly isImmediate?: boolean
 }
 
 /**
@@ -25,7 +27,7 @@ export interface AssignmentWish {
  * `RoleDefinitionDoesNotExist` or `InvalidRoleAssignmentId`
  */
 export async function createAssignment(
-  parts: Pick<ArmParts, 'store' | 'clock' | 'directory'>,
+  parts: Pick<ArmParts, 'store' | 'clock' | 'directory' | 'propagation'>,
   wish: AssignmentWish,
 ): Promise<{ readonly assignment: RoleAssignment; readonly isNew: boolean }> {
   const { store, clock, directory } = parts
@@ -62,6 +64,7 @@ export async function createAssignment(
     createdBy: wish.actor,
     updatedAtMs: nowMs,
     updatedBy: wish.actor,
+    ...(wish.isImmediate && { isImmediate: true }),
   }
   return await store.mirrors.write(async (changes) => {
     const held = await changes.find(store.assignments, id)
@@ -84,6 +87,7 @@ export async function createAssignment(
           updatedBy: wish.actor,
         }
       : made
+    if (held) await parts.propagation.keepAssignment(changes, held)
     await changes.put(store.assignments, assignment)
     return { assignment, isNew: !held }
   })

@@ -70,8 +70,12 @@ export const roleAssignmentOperations: readonly Operation<ArmContext>[] = [
         return empty(204)
       }
       requireMayAssign(context, 'delete', found)
-      const { store } = context
-      await store.mirrors.write((changes) => changes.remove(store.assignments, found.id))
+      const { store, propagation } = context
+      await store.mirrors.write(async (changes) => {
+        const held = await changes.find(store.assignments, found.id)
+        if (held) await propagation.keepAssignment(changes, held)
+        await changes.remove(store.assignments, found.id)
+      })
       return json(200, toAssignmentBody(found))
     },
   ),

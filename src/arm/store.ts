@@ -13,11 +13,15 @@ export interface ArmStore {
   readonly vaults: Mirror<model.StoredVault>
   readonly customRoles: Mirror<model.RoleDefinition>
   readonly assignments: Mirror<model.RoleAssignment>
+  /** Few: those that linger (`propagation.ts`). */
+  readonly formerAssignments: Mirror<model.FormerAssignment>
   readonly operations: Mirror<model.FinishedOperation>
   readonly assignmentsOf: MirrorIndex<model.RoleAssignment>
   /** By principal and scope key, without anything between: for principals with many roles. */
   readonly assignmentsAt: MirrorIndex<model.RoleAssignment>
+  readonly formerOf: MirrorIndex<model.FormerAssignment>
   readonly vaultsOfGroup: MirrorIndex<model.StoredVault>
+  readonly vaultsOfData: MirrorIndex<model.StoredVault>
 }
 
 /** Loads the resources. */
@@ -25,16 +29,20 @@ export async function openStore(db: Database<unknown>): Promise<ArmStore> {
   const mirrors = new Mirrors(db)
   const vaults = await mirrors.open(model.vaultTable)
   const assignments = await mirrors.open(model.roleAssignmentTable)
+  const formerAssignments = await mirrors.open(model.formerAssignmentTable)
   return {
     mirrors,
     vaults,
     assignments,
+    formerAssignments,
     subscriptions: await mirrors.open(model.subscriptionTable),
     groups: await mirrors.open(model.resourceGroupTable),
     customRoles: await mirrors.open(model.roleDefinitionTable),
     operations: await mirrors.open(model.operationTable),
     assignmentsOf: assignments.index((assignment) => assignment.principalId),
     assignmentsAt: assignments.index(({ principalId, scope }) => principalId + reachKey(scope)),
+    formerOf: formerAssignments.index(({ assignment }) => assignment.principalId),
+    vaultsOfData: vaults.index(({ dataId }) => dataId),
     vaultsOfGroup: vaults.index((vault) =>
       model.groupKey(vault.subscriptionId, vault.resourceGroup),
     ),

@@ -3,6 +3,7 @@ import { isObject, readObject } from '../base/json.ts'
 import type { Call } from '../http/call.ts'
 import { type Operation, operation } from '../http/operation.ts'
 import { empty, json, type Reply } from '../http/reply.ts'
+import type { Changes } from '../storage/mirror.ts'
 import { changePolicies, type PolicyChange, readPolicies } from './access-policies.ts'
 import {
   type ArmContext,
@@ -15,6 +16,7 @@ import {
 } from './context.ts'
 import { findLocation } from './locations.ts'
 import { groupKey, type StoredVault } from './model.ts'
+import { isSamePolicies } from './propagation.ts'
 import { listReadable } from './readable.ts'
 import { vaultScope } from './scopes.ts'
 import { readVaultProperties, requireVaultName } from './vault-properties.ts'
@@ -182,7 +184,7 @@ async function answerPut(call: VaultCall, context: ArmContext, body: JsonObject)
       )
     }
     const note = noteOf(context, existing)
-    const made: StoredVault = {
+    const wanted: StoredVault = {
       dataId: existing?.dataId ?? newDataId(),
       name: existing?.name ?? name,
       subscriptionId: subscription.toLowerCase(),
@@ -193,7 +195,7 @@ async function answerPut(call: VaultCall, context: ArmContext, body: JsonObject)
       note,
       state: 'active',
     }
-    await changes.put(store.vaults, made)
+    const made = await putVault(context, changes, existing, wanted)
     return { vault: made, isNew: !existing }
   })
   return json(isNew ? 201 : 200, toVaultBody(call, vault))
@@ -286,10 +288,26 @@ function changeVault(
     if (found?.state !== 'active' || !isIn(found, subscription, group)) {
       throw resourceNotFound(VAULT_TYPE, name, group)
     }
-    const changed = { ...change(found), note: noteOf(context, found) }
-    await changes.put(store.vaults, changed)
-    return changed
+    const wanted = { ...change(found), note: noteOf(context, found) }
+    return await putVault(context, changes, found, wanted)
   })
+}
+
+/** Stores a vault over what it was; who watches access policies is told in the same write. */
+async function putVault(
+  context: ArmContext,
+  changes: Changes,
+  before: StoredVault | undefined,
+  wanted: StoredVault,
+): Promise<StoredVault> {
+  const { propagation, store } = context
+  const changed = propagation.withFormerPolicies(wanted, before)
+  await changes.put(store.vaults, changed)
+  const isOtherModel = before?.enableRbacAuthorization !== changed.enableRbacAuthorization
+  if (before && (isOtherModel || !isSamePolicies(before, changed))) {
+    await context.tellPolicies(changes, changed)
+  }
+  return changed
 }
 
 function noteOf(context: ArmContext, existing: StoredVault | undefined): StoredVault['note'] {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { Realism } from '../server/index.ts'
 
 /** What a running server tells about itself in `server.json`. */
 export interface RunningServer {
@@ -8,6 +9,8 @@ export interface RunningServer {
   readonly proxyPort: number
   readonly startedAtMs: number
   readonly version: string
+  /** Absent: nothing of Azure's slowness is shown. */
+  readonly realism?: Realism
 }
 
 /** The server that runs on a data directory; undefined when there is none (a stale file counts as none). */

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { writeFileDurably } from './data-directory.ts'
+import type { Realism } from './settings.ts'
 
 /** What `server.json` says of a running server. */
 export interface Announcement {
@@ -9,6 +10,8 @@ export interface Announcement {
   readonly proxyPort: number
   readonly startedAtMs: number
   readonly version: string
+  /** Absent: nothing of Azure's slowness is shown. */
+  readonly realism?: Realism | undefined
 }
 
 /** Tells commands where the server is. */

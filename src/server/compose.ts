@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { type Arm, armMigrations, openArm } from '../arm/index.ts'
+import { type Arm, armMigrations, openArm, type PropagationDelays } from '../arm/index.ts'
 import type { Clock } from '../base/clock.ts'
 import {
   devopsMigrations,
@@ -7,6 +7,7 @@ import {
   type OpenDevops,
   openDevops,
 } from '../devops/index.ts'
+import { type Events, eventMigrations, openEvents } from '../events/index.ts'
 import {
   type Identity,
   identityMigrations,
@@ -21,10 +22,17 @@ import { finishChange } from '../storage/root-key-change.ts'
 import { RootKeyring } from '../storage/root-key-ring.ts'
 import type { SealedColumn } from '../storage/sealed-columns.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
-import { openVault, type Vault, vaultMigrations, vaultSealedColumns } from '../vault/index.ts'
+import {
+  azureLimits,
+  openVault,
+  type Vault,
+  vaultMigrations,
+  vaultSealedColumns,
+} from '../vault/index.ts'
 import { type HsmDoor, openDoor, type TokenChoice } from './hsm-door.ts'
 import { type ProcessSecrets, processSecrets } from './secrets.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
+import { describeRealism, type Realism } from './settings.ts'
 
 /** Every service, connected; nothing listens yet. */
 export interface Estate {
@@ -34,6 +42,7 @@ export interface Estate {
   readonly arm: Arm
   readonly vault: Vault
   readonly monitor: Monitor
+  readonly events: Events
   /** True when keys of HSM types live in a token. */
   readonly hasToken: boolean
   /** Opened when it is first asked for: the largest room, and vaults do not need it. */
@@ -48,6 +57,8 @@ export interface OpenOptions {
   readonly secrets?: ProcessSecrets | undefined
   /** The HSM token to use from now on; absent: the one the data directory has, if any. */
   readonly token?: TokenChoice | undefined
+  /** How much of Azure's slowness it shows; absent: none. */
+  readonly realism?: Realism | undefined
 }
 
 /** All steps of all rooms, in the order in which they were released. */
@@ -58,6 +69,7 @@ const migrations: readonly Migration[] = [
   ...armMigrations,
   ...vaultMigrations,
   ...monitorMigrations,
+  ...eventMigrations,
   ...devopsMigrations,
 ]
 
@@ -77,24 +89,30 @@ export async function openEstate(
   clock: Clock,
   options: OpenOptions,
 ): Promise<Estate> {
+  const { realism } = options
   const { db, sealer, door } = await openData(dataDirectory, clock, options)
   try {
     const hsmToken = await door.find()
     const ids = await readEstateIds(db)
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
     const monitor = openMonitor({ db, clock })
+    const events = openEvents(db)
     const { verifier, directory } = identity
-    const arm = await openArm({ db, clock, verifier, directory })
+    const arm = await openArm({ db, clock, verifier, directory, delays: delaysOf(realism) })
     const vault = openVault({
       db,
       sealer,
       clock,
       verifier,
-      directory: { findVault: arm.findActiveVault },
+      directory: { findVault: arm.findActiveVault, findVaultOf: arm.findActiveVaultOf },
       authorizer: arm,
       audit: monitor,
+      events,
+      ...(realism?.throttling && { limits: azureLimits }),
+      ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),
       ...(hsmToken && { hsmToken }),
     })
+    arm.onPoliciesChanged(vault.policiesChanged)
     arm.onVaultPurged(({ dataId }) => vault.eraseVault(dataId))
     const openRoom = async () => {
       const { taskCatalog } = await import('./task-catalog.ts')
@@ -125,12 +143,18 @@ export async function openEstate(
       await door.close()
     }
     const hasToken = hsmToken !== undefined
-    return { db, ids, identity, arm, vault, monitor, hasToken, devops, close }
+    return { db, ids, identity, arm, vault, monitor, events, hasToken, devops, close }
   } catch (error) {
     await db.close()
     await door.close()
     throw error
   }
+}
+
+function delaysOf(realism: Realism | undefined): PropagationDelays | undefined {
+  if (!realism) return undefined
+  const { roleDelaySeconds, policyDelaySeconds } = realism
+  return { rolesMs: roleDelaySeconds * 1000, policiesMs: policyDelaySeconds * 1000 }
 }
 
 /** Every column of every room whose values are sealed: a new data key has to reach them all. */

@@ -1,16 +1,21 @@
 import { Fault } from '../base/fault.ts'
+import { type Events, type OutboxEvent, toCloudEvent, toEventGridEvent } from '../events/index.ts'
 import { operation } from '../http/operation.ts'
 import { findBearer, type Principal, type TokenVerifier } from '../http/principal.ts'
 import { json, type Reply } from '../http/reply.ts'
 import type { Service } from '../http/service.ts'
 import type { AuditRow, Monitor } from '../monitor/index.ts'
+import type { Realism } from './settings.ts'
 
-/** What `localhost` answers: health, and the audit trail for those who administer the vaults. */
+/** What `localhost` answers: health, and audit trail and events for those who administer the vaults. */
 export interface FrontParts {
   readonly version: string
+  /** Absent: nothing of Azure's slowness is shown. */
+  readonly realism?: Realism | undefined
   readonly monitor: Monitor
+  readonly events: Events
   readonly verifier: TokenVerifier
-  /** Whether the caller may read the audit trail of a vault, or of all when none is named. */
+  /** Whether the caller may read audit trail and events of a vault, or of all when none is named. */
   mayReadAudit(principal: Principal, vaultName: string | undefined): boolean
   findVaultId(name: string): string | undefined
   /** The display name of a directory object, for people. */
@@ -32,19 +37,31 @@ export function frontService(parts: FrontParts): Service<FrontContext> {
     name: 'front',
     operations: [
       frontOperation('Health', { method: 'GET', path: '/healthz' }, () =>
-        json(200, { status: 'ok', version: parts.version }),
+        json(200, {
+          status: 'ok',
+          version: parts.version,
+          ...(parts.realism && { realistic: parts.realism }),
+        }),
       ),
       frontOperation(
         'AuditList',
         { method: 'GET', path: '/audit', permission: 'audit/read' },
         async ({ query }, { principal }) => {
-          const vault = query.get('vault') ?? undefined
-          if (!principal || !parts.mayReadAudit(principal, vault)) throw auditForbidden()
-          const vaultId = vault === undefined ? undefined : parts.findVaultId(vault)
-          if (vault !== undefined && vaultId === undefined) throw vaultUnknown(vault)
+          const vaultId = readVaultId(parts, query, principal)
           await parts.monitor.flush()
           const rows = await parts.monitor.query(auditFilter(query, vaultId))
           return json(200, { value: rows.map((row) => toAuditRow(row, parts)) })
+        },
+      ),
+      frontOperation(
+        'EventList',
+        { method: 'GET', path: '/events', permission: 'events/read' },
+        async ({ query }, { principal }) => {
+          const topic = readVaultId(parts, query, principal)
+          const toWire = readSchema(query)
+          const limit = readTop(query)
+          const events = await parts.events.listNewest({ topic, limit })
+          return json(200, { value: events.map(toWire) })
         },
       ),
       frontOperation(
@@ -75,6 +92,33 @@ export function frontService(parts: FrontParts): Service<FrontContext> {
   }
 }
 
+/** The id of the vault that is asked for, if the caller may; undefined for all vaults. */
+function readVaultId(
+  parts: FrontParts,
+  query: URLSearchParams,
+  principal: Principal | undefined,
+): string | undefined {
+  const name = query.get('vault') ?? undefined
+  if (!principal || !parts.mayReadAudit(principal, name)) throw auditForbidden()
+  const vaultId = name === undefined ? undefined : parts.findVaultId(name)
+  if (name !== undefined && vaultId === undefined) throw vaultUnknown(name)
+  return vaultId
+}
+
+/** The form events are asked for in, Event Grid's own unless told. @throws Fault `SchemaUnknown` */
+function readSchema(query: URLSearchParams): (event: OutboxEvent) => object {
+  const schema = (query.get('schema') ?? 'eventgrid').toLowerCase()
+  if (schema === 'eventgrid') return toEventGridEvent
+  if (schema === 'cloudevents') return toCloudEvent
+  throw new Fault('SchemaUnknown', `'${schema}' is not a form of events: eventgrid or cloudevents.`)
+}
+
+/** How many rows are asked for, 100 unless told. */
+function readTop(query: URLSearchParams): number {
+  const top = Number(query.get('top') ?? 100)
+  return Number.isInteger(top) && top > 0 ? Math.min(top, AUDIT_LIMIT) : 100
+}
+
 /** The row as stored, with the time and the caller in a form that people read. */
 function toAuditRow(row: AuditRow, parts: FrontParts): object {
   const objectId = row.identity?.objectId
@@ -90,9 +134,8 @@ function auditFilter(query: URLSearchParams, vaultId: string | undefined) {
   const since = query.get('since')
   const object = query.get('object')
   const operationName = query.get('operation')
-  const top = Number(query.get('top') ?? 100)
   return {
-    limit: Number.isInteger(top) && top > 0 ? Math.min(top, AUDIT_LIMIT) : 100,
+    limit: readTop(query),
     ...(vaultId === undefined ? {} : { vaultId }),
     ...(object === null ? {} : { object: object.includes('/') ? object : `secrets/${object}` }),
     ...(operationName === null ? {} : { operation: operationName }),
@@ -120,7 +163,7 @@ async function authenticate(
 function auditForbidden(): Fault<'AuditForbidden'> {
   return new Fault(
     'AuditForbidden',
-    'You may not read this audit trail. It takes a role with Microsoft.Insights/eventtypes/values/read, for example Reader, at that scope.',
+    'You may not read the audit trail or the events of this. It takes a role with Microsoft.Insights/eventtypes/values/read, for example Reader, at that scope.',
   )
 }
 

@@ -22,4 +22,4 @@ export {
 } from './root-keys.ts'
 export { type AskSecret, type ProcessSecrets, processSecrets } from './secrets.ts'
 export { type Server, startServer } from './server.ts'
-export type { ServerSettings } from './settings.ts'
+export { azureRealism, describeRealism, type Realism, type ServerSettings } from './settings.ts'

@@ -63,6 +63,7 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
         proxyPort: proxyPort ?? 0,
         startedAtMs,
         version: packageVersion(),
+        realism: settings.realism,
       })
       ending.push(() => withdraw(dataDirectory))
     }
@@ -96,7 +97,9 @@ async function openFronts(
   const { identity, arm, vault, devops } = estate
   const front = frontService({
     version: packageVersion(),
+    realism: settings.realism,
     monitor: estate.monitor,
+    events: estate.events,
     verifier: identity.verifier,
     mayReadAudit: (principal, vaultName) => {
       const scope = vaultName === undefined ? undefined : arm.findVault(vaultName)?.id
@@ -138,6 +141,7 @@ function startSweeping(estate: Estate, ending: Ending): void {
   const timer = setInterval(() => {
     recover(estate).catch(reportBug)
     void sweep()
+    estate.events.sweep(systemClock.nowMs()).catch(reportBug)
     estate.arm.purgeExpired().catch(reportBug)
   }, SWEEP_MS)
   timer.unref()

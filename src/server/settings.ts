@@ -19,6 +19,38 @@ export interface ServerSettings {
   readonly secrets?: ProcessSecrets
   /** The HSM token of this data directory from now on; absent: the one it has, if any. */
   readonly token?: TokenChoice
+  /** How much of Azure's slowness it shows; absent: none. */
+  readonly realism?: Realism
   /** Writes that share a commit at most; for measuring. */
   readonly writesPerCommit?: number
+}
+
+/** What makes a local server as slow and as strict as Azure. */
+export interface Realism {
+  /** Azure's limits on transactions per vault and subscription; past them 429 with Retry-After. */
+  readonly throttling: boolean
+  /** Until a change of a role assignment takes effect, on the server's clock. */
+  readonly roleDelaySeconds: number
+  /** Until a change of a vault's access policies takes effect. */
+  readonly policyDelaySeconds: number
+}
+
+/**
+ * What `--realistic` means. Azure says that both kinds of change take up to ten minutes; these are what
+ * is seen there day by day.
+ */
+export const azureRealism: Realism = {
+  throttling: true,
+  roleDelaySeconds: 300,
+  policyDelaySeconds: 30,
+}
+
+/** Realism in a few words, for people and headers. */
+export function describeRealism(realism: Realism): string {
+  const { throttling, roleDelaySeconds, policyDelaySeconds } = realism
+  return [
+    throttling ? 'throttling' : 'no throttling',
+    `roles after ${roleDelaySeconds} s`,
+    `access policies after ${policyDelaySeconds} s`,
+  ].join(', ')
 }

@@ -44,10 +44,11 @@ beforeAll(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-strangers-'))
   estate = await openEstate(folder, systemClock, {})
   await seedAdministrator(folder, estate)
-  const { arm, identity, vault, devops, monitor } = estate
+  const { arm, identity, vault, devops, monitor, events } = estate
   const front = frontService({
     version: '0',
     monitor,
+    events,
     verifier: identity.verifier,
     mayReadAudit: (principal) =>
       arm.isAllowed(principal, 'Microsoft.Insights/eventtypes/values/read', subscription()),

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Database, Statement } from './database.ts'
+import type { Database, Statement, Transaction } from './database.ts'
 
 /** A row as the database holds it. */
 type RawRow = Record<string, unknown>
@@ -22,6 +22,8 @@ export interface MirrorIndex<Item> {
 
 /** What work inside `Mirrors.write` may do. Its reads see the database, not the copy. */
 export interface Changes {
+  /** The write itself, for rows of other rooms that must come with it. */
+  readonly tx: Transaction<never>
   find<Item>(mirror: Mirror<Item>, key: string): Promise<Item | undefined>
   /** Items whose column has this value. */
   list<Item>(mirror: Mirror<Item>, column: string, value: string): Promise<Item[]>
@@ -30,6 +32,8 @@ export interface Changes {
   /** Adds the item, or replaces the one with its key. */
   put<Item>(mirror: Mirror<Item>, item: NoInfer<Item>): Promise<void>
   remove<Item>(mirror: Mirror<Item>, key: string): Promise<void>
+  /** Runs `work` when the write is durable, after the mirrors show it. It must not throw. */
+  afterwards(work: () => void): void
 }
 
 /**
@@ -180,10 +184,12 @@ export class Mirrors {
   /** As `Database.write`; the mirrors show the changes when the promise resolves, never before. */
   async write<Result>(work: (changes: Changes) => Promise<Result> | Result): Promise<Result> {
     const done: (() => void)[] = []
+    const later: (() => void)[] = []
     const mark = this.#mark
-    const result = await this.#db.write(async ({ query }) => {
+    const result = await this.#db.write(async (tx) => {
       done.length = 0
-      return await work(changesOn(query, done))
+      later.length = 0
+      return await work(changesOn(tx, done, later))
     })
     for (const apply of done) apply()
     this.#writes += 1
@@ -192,6 +198,7 @@ export class Mirrors {
       this.#mark = STALE
       this.#refresh()
     }
+    for (const tell of later) tell()
     return result
   }
 
@@ -234,10 +241,19 @@ function allRows<Item>({ table, keyColumn }: MirrorTable<Item>): Statement<undef
   return { sql: `select * from "${table}" order by "${keyColumn}"`, bind: () => [] }
 }
 
-function changesOn(query: Kysely<AnyTables>, done: (() => void)[]): Changes {
+function changesOn(
+  tx: Transaction<AnyTables>,
+  done: (() => void)[],
+  later: (() => void)[],
+): Changes {
+  const { query } = tx
   const select = (table: MirrorTable<unknown>, column: string, value: string) =>
     query.selectFrom(table.table).selectAll().where(column, '=', value).execute()
   return {
+    tx: tx as Transaction<never>,
+    afterwards: (work) => {
+      later.push(work)
+    },
     find: async ({ table }, key) => {
       const [row] = await select(table as never, table.keyColumn, key)
       return row && table.fromRow(row as never)

@@ -4,6 +4,8 @@ import type { Call } from '../http/call.ts'
 import { http } from '../http/node-http.ts'
 import type { Principal } from '../http/principal.ts'
 import type { Reply } from '../http/reply.ts'
+import { type EventSource, type Moment, objectTypes, publicId } from './events.ts'
+import type { Kind } from './faults.ts'
 import type { VersionFacts } from './objects/version.ts'
 import type { VaultOperation } from './operation.ts'
 import type { AuditEntry, AuditSink, VaultResource } from './ports.ts'
@@ -105,7 +107,7 @@ function cut(header: string | readonly string[] | undefined): string | undefined
 /** Records a version that a policy made: nobody called, and the vault's public name is the origin. */
 export function recordByClock(
   audit: AuditSink,
-  vault: VaultResource,
+  vault: EventSource,
   done: {
     readonly kind: 'keys' | 'certificates'
     readonly made: VersionFacts
@@ -113,11 +115,42 @@ export function recordByClock(
   },
 ): void {
   const { kind, made, nowMs } = done
-  const id = `https://${vault.name}.vault.azure.net/${kind}/${made.name}/${made.version}`
-  audit.record({
-    timeMs: nowMs,
+  audit.record(
+    entryOfOurs(vault, {
+      operationName: kind === 'keys' ? 'KeyRotateIfDue' : 'CertificateRenew',
+      path: `${kind}/${made.name}/${made.version}`,
+      nowMs,
+    }),
+  )
+}
+
+/** Records that an event was published which has a word of its own in the audit log (key-vault.md §14.3). */
+export function recordNotice(
+  audit: AuditSink,
+  vault: EventSource,
+  told: {
+    readonly what: 'VaultAccessPolicyChanged' | { readonly kind: Kind; readonly moment: Moment }
+    /** Of the object, empty for the vault. */
+    readonly path: string
+    readonly nowMs: number
+  },
+): void {
+  const { what, path, nowMs } = told
+  const word = typeof what === 'string' ? what : `${objectTypes[what.kind]}${what.moment}`
+  const operationName = `${word}EventGridNotification`
+  audit.record(entryOfOurs(vault, { operationName, path, nowMs }))
+}
+
+/** What the vault did by itself. */
+function entryOfOurs(
+  vault: EventSource,
+  done: { readonly operationName: string; readonly path: string; readonly nowMs: number },
+): AuditEntry {
+  const id = publicId(vault, done.path)
+  return {
+    timeMs: done.nowMs,
     resourceId: vault.id.toUpperCase(),
-    operationName: kind === 'keys' ? 'KeyRotateIfDue' : 'CertificateRenew',
+    operationName: done.operationName,
     resultType: 'Success',
     resultSignature: 'OK',
     durationMs: 0,
@@ -126,5 +159,5 @@ export function recordByClock(
     requestUri: id,
     id,
     httpStatusCode: 200,
-  })
+  }
 }

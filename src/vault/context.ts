@@ -5,7 +5,7 @@ import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
-import type { VaultResource } from './ports.ts'
+import type { EventSink, VaultResource } from './ports.ts'
 import type { Throttle } from './throttle.ts'
 
 /** What all calls share. */
@@ -13,6 +13,7 @@ export interface VaultStore {
   readonly db: Database<ObjectTables>
   readonly sealer: Sealer
   readonly cache: LatestCache
+  readonly events: EventSink
   /** Undefined: no limits. */
   readonly throttle: Throttle | undefined
   /** Where keys of HSM types live; undefined: in software, which `hsmPlatform` says. */

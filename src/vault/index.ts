@@ -10,9 +10,11 @@ export type {
   AuditSink,
   Authorizer,
   CallerRoutes,
+  EventSink,
   NetworkAcls,
   PolicyPermissions,
   VaultDirectory,
+  VaultEvent,
   VaultResource,
 } from './ports.ts'
 export { vaultSealedColumns } from './sealed-columns.ts'

@@ -1,5 +1,6 @@
 import type { Call } from '../http/call.ts'
 import type { Principal } from '../http/principal.ts'
+import type { Transaction } from '../storage/database.ts'
 
 /** Permission names of one access policy entry, per kind of object. `all` does not include purge. */
 export interface PolicyPermissions {
@@ -48,6 +49,8 @@ export interface VaultResource {
 export interface VaultDirectory {
   /** By the first label of the host, compared without case. */
   findVault(name: string): VaultResource | undefined
+  /** By its `dataId`: for what the clock does, when no request names the vault. */
+  findVaultOf(dataId: string): VaultResource | undefined
 }
 
 /** Role assignments, evaluated in memory. */
@@ -111,6 +114,35 @@ export interface AuditEntry {
     readonly job?: string
     readonly step?: string
   }
+}
+
+/** An event in Event Grid's words (key-vault.md §15). Never holds a value. */
+export interface VaultEvent {
+  /** ARM id of the vault. */
+  readonly topic: string
+  /** `Microsoft.KeyVault.SecretNewVersionCreated` … */
+  readonly type: string
+  /** The bare name of the object, or of the vault. */
+  readonly subject: string
+  readonly timeMs: number
+  /** Its last six members are null when the event is the vault's own. Times are in seconds. */
+  readonly data: {
+    readonly Id: string
+    readonly VaultName: string
+    readonly ObjectType: 'Certificate' | 'Key' | 'Secret' | null
+    readonly ObjectName: string | null
+    readonly Version: string | null
+    readonly NBF: number | null
+    readonly EXP: number | null
+  }
+}
+
+/** What recording an event needs of a write in progress. */
+export type EventWrite = Pick<Transaction<never>, 'run'>
+
+/** Takes events: each is there when the write `tx` is, and only then. */
+export interface EventSink {
+  record(tx: EventWrite, event: VaultEvent): Promise<void>
 }
 
 /** Takes audit entries. Must not throw and must not wait. */

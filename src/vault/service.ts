@@ -13,12 +13,13 @@ import { challengeOf } from './access/challenge.ts'
 import { checkNetwork } from './access/firewall.ts'
 import { checkPermission } from './access/permission.ts'
 import { readApiVersion } from './api-versions.ts'
-import { type Trace, toAuditEntry } from './audit.ts'
+import { recordNotice, type Trace, toAuditEntry } from './audit.ts'
 import { authorityOperations } from './certificates/authority-operations.ts'
 import { certificateOperations } from './certificates/operations.ts'
 import { pendingOperations } from './certificates/pending-operations.ts'
 import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
+import { policiesEvent } from './events.ts'
 import type { VaultFaultCode } from './faults.ts'
 import { keyUseOperations } from './keys/crypto-operations.ts'
 import { sweepToken } from './keys/custody.ts'
@@ -30,8 +31,17 @@ import { purgeOverdue, purgeVault } from './objects/retention.ts'
 import type { ObjectTables } from './objects/tables.ts'
 import type { VaultOperation } from './operation.ts'
 import { meantMethod, plainPath } from './paths.ts'
-import type { AuditSink, Authorizer, CallerRoutes, VaultDirectory, VaultResource } from './ports.ts'
+import type {
+  AuditSink,
+  Authorizer,
+  CallerRoutes,
+  EventSink,
+  EventWrite,
+  VaultDirectory,
+  VaultResource,
+} from './ports.ts'
 import { secretOperations } from './secrets/operations.ts'
+import { tellDue } from './tell-due.ts'
 import { retryAfterSeconds, Throttle, type ThrottleLimits } from './throttle.ts'
 import { vaultFaultReply } from './wire-faults.ts'
 import { commonHeaders } from './wire-headers.ts'
@@ -47,10 +57,13 @@ export interface VaultPorts {
   readonly directory: VaultDirectory
   readonly authorizer: Authorizer
   readonly audit: AuditSink
+  readonly events: EventSink
   /** Absent: no private endpoints, no subnets, no trusted services. */
   readonly routes?: CallerRoutes
   /** Absent: no limits. `azureLimits` are Azure's. */
   readonly limits?: ThrottleLimits
+  /** What `/healthstatus` says beside the documented headers. */
+  readonly healthHeaders?: ReplyHeaders
   /** The token in which keys of HSM types live. Absent: they are kept in software. */
   readonly hsmToken?: HsmToken
   /** Bytes of sealed rows kept in memory, 64 MiB unless told. */
@@ -62,14 +75,21 @@ export interface Swept {
   readonly purged: number
   readonly rotated: number
   readonly renewed: number
+  /** Events of versions whose end is near or has come. */
+  readonly told: number
   /** Objects that the HSM token was made to forget. */
   readonly forgotten: number
 }
 
 export interface Vault {
   readonly service: Service<VaultCall>
-  /** Does what is due: purges after the retention, key rotation, certificate renewal. */
+  /** Does what is due: purges, key rotation, certificate renewal, events of what expires. */
   sweep(nowMs: number): Promise<Swept>
+  /**
+   * Tells, within the write `tx` that does it, that the access policies or the permission model of a
+   * vault change. What it gives is to be called when the change is durable.
+   */
+  policiesChanged(tx: EventWrite, vault: VaultResource): Promise<() => void>
   /** Destroys everything of a vault that was purged. */
   eraseVault(dataId: string): Promise<void>
 }
@@ -80,6 +100,7 @@ export function openVault(ports: VaultPorts): Vault {
     db: ports.db as Database<ObjectTables>,
     sealer: ports.sealer,
     cache: new LatestCache(ports.cacheBytes ?? CACHE_BYTES),
+    events: ports.events,
     throttle: ports.limits && new Throttle(ports.limits),
     hsmToken: ports.hsmToken,
   }
@@ -89,8 +110,15 @@ export function openVault(ports: VaultPorts): Vault {
       purged: await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs))),
       rotated: await rotateDue(ports, store, nowMs),
       renewed: await renewDue(ports, store, nowMs),
+      told: await tellDue(ports, store, nowMs),
       forgotten: await sweepToken(store, nowMs),
     }),
+    policiesChanged: async (tx, vault) => {
+      const nowMs = ports.clock.nowMs()
+      await ports.events.record(tx, policiesEvent(vault, nowMs))
+      const what = 'VaultAccessPolicyChanged'
+      return () => recordNotice(ports.audit, vault, { what, path: '', nowMs })
+    },
     eraseVault: async (dataId) => {
       await repeat(() => store.db.write((tx) => purgeVault(tx, dataId)))
       store.cache.clear()
@@ -197,7 +225,9 @@ class VaultService implements Service<VaultCall> {
   }
 
   headers(call: Call): ReplyHeaders {
-    return commonHeaders(call, traceOf(call))
+    const headers = commonHeaders(call, traceOf(call))
+    if (call.path !== healthStatus.path) return headers
+    return { ...headers, ...this.#ports.healthHeaders }
   }
 
   answered(call: Call, _operation: Operation<VaultCall> | undefined, reply: Reply): void {

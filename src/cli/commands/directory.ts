@@ -4,6 +4,8 @@ import { isObject, type JsonObject, readObject, readString } from '../../base/js
 import type { Client } from '../../client/index.ts'
 import { dig } from '../az-words.ts'
 import { command } from '../command.ts'
+import { roleNotes } from '../effect-notes.ts'
+import { findRunningServer } from '../running-server.ts'
 import { findServicePrincipal } from './keyvault.ts'
 
 const ASSIGNMENTS = '2022-04-01'
@@ -90,7 +92,7 @@ export const directoryCommands = [
   command(
     'role assignment create --role <name|id> --scope <scope> [--assignee <id>] [--assignee-object-id <guid>] [--assignee-principal-type <type>]',
     'Give a principal a role at a scope.',
-    async (options, { session }) => {
+    async (options, { session, terminal, common }) => {
       const { client } = await session()
       const objectId = options.assigneeObjectId ?? (await assigneeOf(client, options.assignee))
       const assignment = await assignRole(client, {
@@ -99,7 +101,10 @@ export const directoryCommands = [
         objectId,
         type: options.assigneePrincipalType ?? 'ServicePrincipal',
       })
-      return flatten(assignment)
+      const made = flatten(assignment)
+      const named = { ...made, roleDefinitionName: options.role, principalName: options.assignee }
+      terminal.note(roleNotes([named], findRunningServer(common.data), Date.now()))
+      return made
     },
     {
       table: assignmentTable,
@@ -111,7 +116,7 @@ export const directoryCommands = [
   command(
     'role assignment list [--scope <scope>] [--assignee <id>] [--include-inherited] [--all]',
     'List role assignments of a scope.',
-    async ({ scope, assignee, includeInherited, all }, { session }) => {
+    async ({ scope, assignee, includeInherited, all }, { session, terminal, common }) => {
       const { client } = await session()
       const at = scope ?? `/subscriptions/${client.settings.subscriptionId}`
       const filter = all ? '' : `?$filter=${encodeURIComponent('atScope()')}`
@@ -128,7 +133,9 @@ export const directoryCommands = [
         .map(flatten)
         .filter((item) => all || includeInherited || same(item['scope'], at))
         .filter((item) => objectId === undefined || same(item['principalId'], objectId))
-      return withNames(client, at, kept)
+      const named = await withNames(client, at, kept)
+      terminal.note(roleNotes(named, findRunningServer(common.data), Date.now()))
+      return named
     },
     { table: assignmentTable },
   ),

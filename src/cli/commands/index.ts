@@ -30,6 +30,7 @@ const files: readonly {
     load: async () => (await import('./devops.ts')).devopsCommands,
   },
   { words: ['pipelines'], load: async () => (await import('./pipelines.ts')).pipelinesCommands },
+  { words: ['events'], load: async () => (await import('./events.ts')).eventCommands },
   { words: ['audit'], load: async () => (await import('./audit.ts')).auditCommands },
 ]
 
@@ -52,6 +53,7 @@ export const nouns: Nouns = {
   devops: 'Service connections.',
   'devops service-endpoint': 'Service connections.',
   'devops service-endpoint azurerm': 'Azure Resource Manager connections.',
+  events: 'What the vaults published.',
   group: 'Resource groups.',
   keyvault: 'Vaults and what is in them.',
   'keyvault secret': 'Secrets.',

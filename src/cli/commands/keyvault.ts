@@ -2,7 +2,9 @@ import { Fault } from '../../base/fault.ts'
 import { isObject, type JsonObject, readObject, readString } from '../../base/json.ts'
 import type { Client } from '../../client/index.ts'
 import { dig, toFlag, toNumber, toPairs, withResourceGroup } from '../az-words.ts'
-import { command } from '../command.ts'
+import { type CommandContext, command } from '../command.ts'
+import { policyNote } from '../effect-notes.ts'
+import { findRunningServer } from '../running-server.ts'
 
 const VERSION = '2026-02-01'
 const LOOKUP_VERSION = '2015-11-01'
@@ -171,7 +173,7 @@ interface PolicyOptions {
 
 async function setPolicy(
   options: PolicyOptions,
-  { session }: { session(): Promise<{ client: Client }> },
+  { session, terminal, common }: CommandContext,
 ): Promise<unknown> {
   const { client } = await session()
   const id = await findVaultId(client, options.name, options.resourceGroup)
@@ -199,7 +201,9 @@ async function setPolicy(
   const policy = { ...(own ?? { tenantId: client.settings.tenantId, objectId }), permissions }
   const accessPolicies = [...policies.filter((other) => other !== own), policy]
   const body = { ...vault, properties: { ...properties, accessPolicies } }
-  return withResourceGroup(await client.arm(id, VERSION, { method: 'PUT', body }))
+  const changed = await client.arm(id, VERSION, { method: 'PUT', body })
+  terminal.note(policyNote(findRunningServer(common.data)))
+  return withResourceGroup(changed)
 }
 
 async function objectIdOf(client: Client, spn: string | undefined): Promise<string> {

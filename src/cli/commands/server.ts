@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { Writable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'
 import type { Sealed } from '../../base/sealed.ts'
-import type { TokenChoice } from '../../server/index.ts'
+import type { Realism, TokenChoice } from '../../server/index.ts'
 import { toNumber } from '../az-words.ts'
 import { type CommandContext, command } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
@@ -26,7 +26,7 @@ const STOP_LIMIT_MS = 15_000
 
 export const serverCommands = [
   command(
-    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>] [--detach|-d]',
+    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--realistic] [--propagation-delay <seconds>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>] [--detach|-d]',
     'Start the server of the data directory; Ctrl-C stops it.',
     up,
     {
@@ -35,10 +35,18 @@ export const serverCommands = [
         'proxy-port':
           'The CONNECT proxy that brings Azure host names here (default 8444; 0 takes a free port).',
         agents: 'How many jobs run at a time (default 2).',
+        realistic:
+          'As in Azure: vaults are throttled, changed roles take effect after 5 minutes, changed access policies after 30 seconds.',
+        'propagation-delay':
+          'Seconds until changed roles and access policies take effect, at most 86400 (default 0; with --realistic as said there).',
         ...tokenHelp,
         detach: 'Start in the background and return when it is ready.',
       },
-      examples: ['sluice up --detach', 'sluice up --data ./estate --port 0'],
+      examples: [
+        'sluice up --detach',
+        'sluice up --data ./estate --port 0',
+        'sluice up --realistic --propagation-delay 600',
+      ],
     },
   ),
   command(
@@ -133,7 +141,29 @@ interface UpOptions extends TokenOptions {
   readonly port?: string
   readonly proxyPort?: string
   readonly agents?: string
+  readonly realistic?: boolean
+  readonly propagationDelay?: string
   readonly detach?: boolean
+}
+
+const DELAY_LIMIT_SECONDS = 86_400
+
+/** What the options ask for; undefined: a server that is quick. @throws Fault `UsageWrong` */
+async function realismOf({ realistic, propagationDelay }: UpOptions): Promise<Realism | undefined> {
+  const seconds = toNumber(propagationDelay, '--propagation-delay')
+  if (seconds !== undefined && seconds > DELAY_LIMIT_SECONDS) {
+    throw new Fault(
+      'UsageWrong',
+      `--propagation-delay takes at most ${DELAY_LIMIT_SECONDS} seconds, not ${seconds}.`,
+    )
+  }
+  if (!realistic && !seconds) return undefined
+  const { azureRealism } = await import('../../server/index.ts')
+  return {
+    throttling: realistic === true,
+    roleDelaySeconds: seconds ?? azureRealism.roleDelaySeconds,
+    policyDelaySeconds: seconds ?? azureRealism.policyDelaySeconds,
+  }
 }
 
 async function up(options: UpOptions, { common, terminal }: CommandContext): Promise<unknown> {
@@ -145,8 +175,9 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
     )
   }
   const token = toTokenChoice(options)
+  const realism = await realismOf(options)
   if (options.detach) return detach({ ...options, token }, common.data, terminal)
-  const { startServer } = await import('../../server/index.ts')
+  const { describeRealism, startServer } = await import('../../server/index.ts')
   const server = await startServer({
     dataDirectory: common.data,
     port: toNumber(options.port, '--port') ?? 8443,
@@ -155,12 +186,14 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
     announce: true,
     secrets: await secretsOf(terminal),
     ...(token && { token }),
+    ...(realism && { realism }),
   })
   // Who reads that it is ready may stop it at once.
   const asked = stopAsked()
   terminal.note(
     `Ready on https://localhost:${server.port}, proxy http://127.0.0.1:${server.proxyPort}, data ${common.data}. Ctrl-C stops it.\n`,
   )
+  if (realism) terminal.note(`As slow as Azure: ${describeRealism(realism)}.\n`)
   terminal.note('Next: eval "$(sluice env)", or put "sluice exec --" before a command.\n')
   await asked
   terminal.note('Stopping.\n')
@@ -192,10 +225,13 @@ async function detach(
     options.proxyPort,
     '--agents',
     options.agents,
+    '--propagation-delay',
+    options.propagationDelay,
   ]
   const given = flags.flatMap((word, i) =>
     i % 2 === 0 && flags[i + 1] !== undefined ? [String(word), String(flags[i + 1])] : [],
   )
+  const realistic = options.realistic ? ['--realistic'] : []
   const child = spawn(
     process.execPath,
     [
@@ -205,6 +241,7 @@ async function detach(
       '--data',
       data,
       ...given,
+      ...realistic,
       ...toTokenFlags(options.token),
     ],
     {
@@ -255,7 +292,9 @@ async function secretsFor(
   return handed
 }
 
-function describe(running: RunningServer, data: string): object {
+async function describe(running: RunningServer, data: string): Promise<object> {
+  const { realism } = running
+  const realistic = realism && (await import('../../server/index.ts')).describeRealism(realism)
   return {
     state: 'running',
     url: `https://localhost:${running.port}`,
@@ -265,6 +304,7 @@ function describe(running: RunningServer, data: string): object {
     version: running.version,
     dataDirectory: data,
     hsmKeys: describeHsmKeys(data),
+    ...(realistic && { realistic }),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { newVersionId } from '../../base/ids.ts'
 import type { VaultCall } from '../context.ts'
+import { announceVersion } from '../events.ts'
 import { type Kind, objectNotFound, purgeNotEnabled } from '../faults.ts'
 import { detailsOf } from '../keys/key.ts'
 import { toPrivateKeyObject } from '../keys/material.ts'
@@ -10,12 +11,13 @@ import {
   purgeObject,
   softDelete,
   undelete,
-  updateVersion,
   type VersionChange,
 } from '../objects/changes.ts'
+import { NEAR_MS, planNear } from '../objects/notices.ts'
 import {
   applyChange,
   change,
+  changeVersion,
   openValue,
   placeOf,
   readDeletedObject,
@@ -35,7 +37,7 @@ import {
 import type { ObjectVersion, Tags } from '../objects/version.ts'
 import { type Issued, thumbprint, toMaterial, toSecretValue } from './issued.ts'
 import { dropPending } from './pending-store.ts'
-import { type CertificatePolicy, keyOpsOf, renewalTimeOf } from './policy.ts'
+import { actionTimeOf, type CertificatePolicy, keyOpsOf, renewalTimeOf } from './policy.ts'
 
 /** What work on certificates needs of a call; a sweep has no caller. */
 export type CertificateCall = Pick<VaultCall, 'store' | 'vault' | 'scope' | 'nowMs'>
@@ -130,7 +132,9 @@ export async function appendCertificate(
   for (const [index, place] of places.entries()) {
     const version = made.sealed[index]
     if (!version) throw new Error('A certificate has three parts.')
-    await addVersion(tx, place, displayName, { ...version, managed: place.kind !== 'certificates' })
+    const managed = place.kind !== 'certificates'
+    const stored = await addVersion(tx, place, displayName, { ...version, managed })
+    await announceVersion(tx, call, place.kind, { ...version, name: stored.display_name })
   }
   return keepPolicy(tx, call, places[0] as Place, made.policy)
 }
@@ -152,7 +156,19 @@ export async function keepPolicy(
       ? undefined
       : renewalTimeOf(policy, { notBeforeMs, expiresAtMs })
   await planAt(tx, latest.objectId, atMs)
+  await planNearByPolicy(tx, latest, policy)
   return latest
+}
+
+/** By an EmailContacts action the end is near when the contacts would be mailed; nobody is. */
+async function planNearByPolicy(
+  tx: Writing,
+  { objectId, notBeforeMs, expiresAtMs }: ObjectVersion,
+  policy: CertificatePolicy,
+): Promise<void> {
+  if (notBeforeMs === undefined || expiresAtMs === undefined) return
+  const atMs = actionTimeOf(policy, 'EmailContacts', { notBeforeMs, expiresAtMs })
+  await planNear(tx, objectId, atMs ?? expiresAtMs - NEAR_MS)
 }
 
 /** The private key of the newest version, for a successor that keeps it. */
@@ -186,10 +202,12 @@ export function updateCertificate(
     }
     for (const place of places) {
       const one = await findVersion(tx, place, found.version)
-      if (one) await updateVersion(tx, one.id, applyChange(one, changed, call.nowMs))
+      if (one) await changeVersion(tx, one, applyChange(one, changed, call.nowMs))
     }
     const stored = await findStoredPolicy(tx, own)
-    if (policyOf && stored) await keepPolicy(tx, call, own, policyOf(stored.policy))
+    if (stored && (policyOf || changed.expiresAtMs !== undefined)) {
+      await keepPolicy(tx, call, own, policyOf?.(stored.policy) ?? stored.policy)
+    }
     return (await findVersion(tx, own, found.version)) ?? found
   })
 }

@@ -281,9 +281,19 @@ export function renewalTimeOf(
   // A certificate of less than a day would be renewed by every sweep.
   const lifeMs = validity.expiresAtMs - validity.notBeforeMs
   if (policy.issuer.name !== SELF || lifeMs < DAY_MS) return undefined
-  const renew = policy.lifetime_actions.find(({ action }) => action.action_type === 'AutoRenew')
-  if (!renew) return undefined
-  const { lifetime_percentage, days_before_expiry } = renew.trigger
+  return actionTimeOf(policy, 'AutoRenew', validity)
+}
+
+/** When a lifetime action of a version is due; undefined: the policy has none. */
+export function actionTimeOf(
+  policy: CertificatePolicy,
+  type: LifetimeAction['action']['action_type'],
+  validity: { readonly notBeforeMs: number; readonly expiresAtMs: number },
+): number | undefined {
+  const found = policy.lifetime_actions.find(({ action }) => action.action_type === type)
+  if (!found) return undefined
+  const lifeMs = validity.expiresAtMs - validity.notBeforeMs
+  const { lifetime_percentage, days_before_expiry } = found.trigger
   if (days_before_expiry !== undefined) return validity.expiresAtMs - days_before_expiry * DAY_MS
   return validity.notBeforeMs + Math.floor((lifeMs * (lifetime_percentage ?? 80)) / 100)
 }

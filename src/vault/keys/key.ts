@@ -1,11 +1,12 @@
 import { newVersionId } from '../../base/ids.ts'
 import { isObject, type JsonObject, readArray } from '../../base/json.ts'
 import type { VaultCall } from '../context.ts'
+import { announceVersion } from '../events.ts'
 import { keyRefused, notOffered, propertyWrong } from '../faults.ts'
 import { orPropertyWrong, readAttributes, readTags } from '../objects/attributes.ts'
 import { addVersion, type NewVersion, type VersionChange } from '../objects/changes.ts'
 import { change, openValue, placeOf, readObjectVersion, sealPlace } from '../objects/objects.ts'
-import { findLatest, type Place, type Writing } from '../objects/store.ts'
+import { findLatest, type Writing } from '../objects/store.ts'
 import type { ObjectVersion, VersionFacts } from '../objects/version.ts'
 import { claimObject, discardMaterial } from './custody.ts'
 import { familyOf, type KeyFamily, type KeyMaterial, type PublicPart } from './material.ts'
@@ -111,7 +112,7 @@ export async function storeKey(
   const place = placeOf(call, 'keys', name)
   const made = sealKey(call, name, material, asked)
   try {
-    return await change(call, place, (tx) => appendKey(tx, place, displayName, made))
+    return await change(call, place, (tx) => appendKey(tx, call, displayName, made))
   } catch (error) {
     await discardMaterial(call.store, material)
     throw error
@@ -121,15 +122,17 @@ export async function storeKey(
 /** As `storeKey`, inside a write. */
 export async function appendKey(
   tx: Writing,
-  place: Place,
+  call: Pick<VaultCall, 'store' | 'vault' | 'nowMs'>,
   displayName: string,
   made: NewVersion,
 ): Promise<VersionFacts> {
+  const place = placeOf(call, 'keys', displayName.toLowerCase())
   if ((made.details as KeyDetails).protection === 'token') await claimObject(tx, made.version)
   await addVersion(tx, place, displayName, made)
   await planRotation(tx, place)
   const stored = await findLatest(tx, place)
   if (!stored) throw new Error('A key that was just stored is not there.')
+  await announceVersion(tx, call, 'keys', stored)
   return stored
 }
 

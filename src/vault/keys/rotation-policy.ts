@@ -1,6 +1,7 @@
 import { isObject, type JsonObject, readArray } from '../../base/json.ts'
 import { propertyWrong } from '../faults.ts'
 import { orPropertyWrong } from '../objects/attributes.ts'
+import { NEAR_MS } from '../objects/notices.ts'
 
 const DAY_MS = 86_400_000
 /** Rotation keeps this distance from creation and from expiry (key-vault.md §9.2). */
@@ -126,6 +127,18 @@ export function rotationTimeOf(
   if (timeAfterCreate !== undefined) return moveBy(version.createdAtMs, timeAfterCreate, 1)
   if (timeBeforeExpiry === undefined || version.expiresAtMs === undefined) return undefined
   return moveBy(version.expiresAtMs, timeBeforeExpiry, -1)
+}
+
+/** When the end of a version is near; undefined when it has none. */
+export function notifyTimeOf(
+  policy: RotationPolicy,
+  expiresAtMs: number | undefined,
+): number | undefined {
+  if (expiresAtMs === undefined) return undefined
+  const notify = policy.lifetimeActions.find(({ action }) => action.type === 'Notify')
+  const { timeBeforeExpiry } = notify?.trigger ?? {}
+  if (timeBeforeExpiry === undefined) return expiresAtMs - NEAR_MS
+  return moveBy(expiresAtMs, timeBeforeExpiry, -1)
 }
 
 /** When a version made by rotation expires; undefined: never. */

@@ -1,6 +1,7 @@
+import { planNear } from '../objects/notices.ts'
 import { planAt, setPolicy } from '../objects/schedule.ts'
 import { findLatest, findObject, type Place, type Rows, type Writing } from '../objects/store.ts'
-import { type RotationPolicy, rotationTimeOf } from './rotation-policy.ts'
+import { notifyTimeOf, type RotationPolicy, rotationTimeOf } from './rotation-policy.ts'
 
 /** The policy that was set; undefined when none was. */
 export async function findPolicy(rows: Rows, place: Place): Promise<RotationPolicy | undefined> {
@@ -26,9 +27,12 @@ export async function adoptPolicy(tx: Writing, place: Place, vaultName: string):
   if (policy && object) await storePolicy(tx, place, object.id, { ...policy, vaultName })
 }
 
-/** Plans the next rotation anew; to be called whenever the newest version or its times change. */
+/** Plans the next rotation, and when the end is near, anew; to be called whenever the newest version or its times change. */
 export async function planRotation(tx: Writing, place: Place): Promise<void> {
   const policy = await findPolicy(tx, place)
   const latest = policy && (await findLatest(tx, place))
-  if (policy && latest) await planAt(tx, latest.objectId, rotationTimeOf(policy, latest))
+  if (!policy || !latest) return
+  await planAt(tx, latest.objectId, rotationTimeOf(policy, latest))
+  const nearAtMs = notifyTimeOf(policy, latest.expiresAtMs)
+  if (nearAtMs !== undefined) await planNear(tx, latest.objectId, nearAtMs)
 }

@@ -66,7 +66,7 @@ function storeNext(
     }
     const expiresAtMs = expiryOf(await findPolicy(tx, place), call.nowMs)
     const asked = { keyOps: detailsOf(current).key_ops, tags: current.tags, expiresAtMs }
-    return appendKey(tx, place, current.name, sealKey(call, place.name, material, asked))
+    return appendKey(tx, call, current.name, sealKey(call, place.name, material, asked))
   })
 }
 

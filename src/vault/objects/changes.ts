@@ -1,5 +1,6 @@
 import { statement } from '../../storage/database.ts'
 import { deletedNameHeld, managedObject, nameTaken } from '../faults.ts'
+import { type Notice, noticeOf } from './notices.ts'
 import { findObject, type ObjectRow, type Place, type Writing } from './store.ts'
 import type { ObjectTables } from './tables.ts'
 import type { Tags } from './version.ts'
@@ -77,10 +78,17 @@ const insertVersion = statement<ObjectTables, VersionValues, { id: number }>((qu
     .returning('id'),
 )
 
-const moveLatest = statement<ObjectTables, { id: number; latestId: number }>((query, parameter) =>
+const moveLatest = statement<
+  ObjectTables,
+  { id: number; latestId: number } & ReturnType<typeof noticeOf>
+>((query, parameter) =>
   query
     .updateTable('vault_object')
-    .set({ latest_id: parameter<number>('latestId') })
+    .set({
+      latest_id: parameter<number>('latestId'),
+      notice: parameter<Notice | null>('notice'),
+      notice_at_ms: parameter<number | null>('noticeAtMs'),
+    })
     .where('id', '=', parameter<number>('id')),
 )
 
@@ -217,7 +225,7 @@ export async function appendVersion(
     details: toText(made.details),
   })
   if (!row) throw new Error('The insert gave no row.')
-  await tx.run(moveLatest, { id: objectId, latestId: row.id })
+  await tx.run(moveLatest, { id: objectId, latestId: row.id, ...noticeOf(made.expiresAtMs) })
 }
 
 /** Writes a changed version back; its value and version stay. */

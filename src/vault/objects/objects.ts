@@ -10,6 +10,7 @@ import {
   updateVersion,
   type VersionChange,
 } from './changes.ts'
+import { planNotices } from './notices.ts'
 import { purgeTimeOf } from './retention.ts'
 import {
   findLatest,
@@ -27,7 +28,7 @@ export function sealPlace(kind: Kind, name: string, version: string): string {
   return `${kind}/${name.toLowerCase()}/${version}`
 }
 
-export function placeOf(call: VaultCall, kind: Kind, name: string): Place {
+export function placeOf(call: Pick<VaultCall, 'vault'>, kind: Kind, name: string): Place {
   return { vault: call.vault.dataId, kind, name }
 }
 
@@ -133,10 +134,22 @@ export function updateObject(
     }
     if (found.managed) throw managedObject(target.kind, found.name)
     const changed = applyChange(found, changeOf(found), call.nowMs)
-    await updateVersion(tx, found.id, changed)
+    await changeVersion(tx, found, changed)
     await after?.(tx, place)
     return changed
   })
+}
+
+/** Stores a changed version; an end that has moved is told of anew. */
+export async function changeVersion(
+  tx: Writing,
+  before: ObjectVersion,
+  changed: ObjectVersion,
+): Promise<void> {
+  await updateVersion(tx, before.id, changed)
+  if (changed.expiresAtMs !== before.expiresAtMs) {
+    await planNotices(tx, before, changed.expiresAtMs)
+  }
 }
 
 /** The version as a change leaves it. */

@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely'
+import { kysely } from '../../storage/kysely.ts'
 import type { Migration } from '../../storage/migrations.ts'
 import type { Kind } from '../faults.ts'
 
@@ -21,6 +22,9 @@ export interface ObjectTable {
   policy: string | null
   /** When the policy wants a new version. */
   rotate_at_ms: number | null
+  /** What is to be told next of the newest version, and when; null when nothing is. */
+  notice: 'near' | 'expired' | null
+  notice_at_ms: number | null
 }
 
 export interface VersionTable {
@@ -143,6 +147,7 @@ export const vaultMigrations: readonly Migration[] = [
         .execute()
     },
   },
+  { name: 'vault-0007-expiry-events', up: addNotices },
   {
     name: 'vault-0030-token-objects',
     up: async (query) => {
@@ -154,6 +159,28 @@ export const vaultMigrations: readonly Migration[] = [
     },
   },
 ]
+
+async function addNotices(query: Parameters<Migration['up']>[0]): Promise<void> {
+  await query.schema.alterTable('vault_object').addColumn('notice', 'text').execute()
+  await query.schema.alterTable('vault_object').addColumn('notice_at_ms', 'integer').execute()
+  // Most objects never expire: they are not in the index, and making them costs no more than before.
+  await query.schema
+    .createIndex('vault_object_notice')
+    .on('vault_object')
+    .columns(['notice_at_ms', 'id'])
+    .where('notice_at_ms' as never, 'is not', null)
+    .where('deleted_at_ms' as never, 'is', null)
+    .execute()
+  // What had ended before the last change is old news; of the rest people are told.
+  const { sql } = kysely()
+  await sql`
+    update vault_object set notice = 'near', notice_at_ms = (
+      select v.expires_at_ms - 2592000000 from vault_object_version v where v.id = latest_id
+    ) where latest_id in (
+      select v.id from vault_object_version v
+      where v.expires_at_ms > (select max(w.updated_at_ms) from vault_object_version w)
+    )`.execute(query)
+}
 
 async function createVersions(query: Parameters<Migration['up']>[0]): Promise<void> {
   await query.schema

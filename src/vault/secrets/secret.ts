@@ -4,6 +4,7 @@ import { findString, type JsonObject } from '../../base/json.ts'
 import { Sealed } from '../../base/sealed.ts'
 import { whenThere } from '../../base/when-there.ts'
 import type { VaultCall } from '../context.ts'
+import { announceVersion } from '../events.ts'
 import { propertyWrong, secretDisabled } from '../faults.ts'
 import { orPropertyWrong, readAttributes, readTags } from '../objects/attributes.ts'
 import { addVersion, type VersionChange } from '../objects/changes.ts'
@@ -68,7 +69,11 @@ export async function setSecret(
     details: written.change.details,
   }
   const place = placeOf(call, 'secrets', names.name)
-  const object = await change(call, place, (tx) => addVersion(tx, place, names.asWritten, made))
+  const object = await change(call, place, async (tx) => {
+    const stored = await addVersion(tx, place, names.asWritten, made)
+    await announceVersion(tx, call, 'secrets', { ...made, name: stored.display_name })
+    return stored
+  })
   return {
     ...made,
     id: 0,

@@ -9,12 +9,19 @@ import { Fault } from '../../base/fault.ts'
 import type { Principal, TokenVerifier } from '../../http/principal.ts'
 import { createHandler } from '../../http/service.ts'
 import type { HsmToken } from '../../pkcs11/index.ts'
-import { type Database, openSqlite } from '../../storage/database.ts'
-import { migrate } from '../../storage/migrations.ts'
+import { type Database, openSqlite, type Statement } from '../../storage/database.ts'
+import { type Migration, migrate } from '../../storage/migrations.ts'
 import { loadRootKey } from '../../storage/root-key-file.ts'
 import { Sealer, sealingMigrations } from '../../storage/sealing.ts'
 import { openVault, type ThrottleLimits, type Vault, vaultMigrations } from '../index.ts'
-import type { AuditEntry, Authorizer, CallerRoutes, VaultResource } from '../ports.ts'
+import type {
+  AuditEntry,
+  Authorizer,
+  CallerRoutes,
+  EventSink,
+  VaultEvent,
+  VaultResource,
+} from '../ports.ts'
 
 export const TENANT = '11111111-2222-3333-4444-555555555555'
 export const CALLER = '0c0c0c0c-0000-4000-8000-000000000001'
@@ -129,6 +136,8 @@ export interface TestVault {
   readonly folder: string
   readonly db: Database<unknown>
   readonly sealer: Sealer
+  /** What was published, in order. */
+  events(): Promise<VaultEvent[]>
   /** Replaces the vault of that name. */
   put(resource: VaultResource): void
   ask(method: string, path: string, asked?: Asked): Promise<Answer>
@@ -146,6 +155,26 @@ export interface TestOptions {
   readonly hsmToken?: HsmToken
   /** Stands before the vault's database, for example to slow it down. */
   readonly through?: (db: Database<unknown>) => Database<unknown>
+  readonly events?: EventSink
+}
+
+/** Events are rows here too, so that a write that fails takes its events along. */
+const eventTable: Migration = {
+  name: 'test-0001-events',
+  up: (query) =>
+    query.schema
+      .createTable('test_event')
+      .addColumn('id', 'integer', (column) => column.primaryKey())
+      .addColumn('body', 'text', (column) => column.notNull())
+      .execute(),
+}
+const insertEvent: Statement<{ readonly event: VaultEvent }, never> = {
+  sql: 'insert into test_event (body) values (?)',
+  bind: ({ event }) => [JSON.stringify(event)],
+}
+const allEvents: Statement<undefined, { readonly body: string }> = {
+  sql: 'select body from test_event order by id',
+  bind: () => [],
 }
 
 const DENY_ALL: Authorizer = { decide: () => ({ allowed: false }) }
@@ -156,7 +185,7 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
   const clock = manualClock(NOON_MS)
   const rootKey = loadRootKey(folder)
   const db = openSqlite<unknown>(path.join(folder, 'sluice.db'))
-  await migrate(db, [...sealingMigrations, ...vaultMigrations], 1)
+  await migrate(db, [...sealingMigrations, ...vaultMigrations, eventTable], 1)
   const sealer = new Sealer(db as never, rootKey, clock.nowMs)
   const first = { ...VAULT, ...options.resource }
   const vaults = new Map([[first.name, first]])
@@ -167,9 +196,13 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     sealer,
     clock,
     verifier: testVerifier(clock.nowMs, options.later === true),
-    directory: { findVault: (name) => vaults.get(name.toLowerCase()) },
+    directory: {
+      findVault: (name) => vaults.get(name.toLowerCase()),
+      findVaultOf: (dataId) => [...vaults.values()].find((one) => one.dataId === dataId),
+    },
     authorizer: options.authorizer ?? DENY_ALL,
     audit: { record: (entry) => audit.push(entry) },
+    events: options.events ?? { record: async (tx, event) => tx.run(insertEvent, { event }) },
     ...(options.routes && { routes: options.routes }),
     ...(options.limits && { limits: options.limits }),
     ...(options.hsmToken && { hsmToken: options.hsmToken }),
@@ -185,6 +218,8 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     folder,
     db,
     sealer,
+    events: async () =>
+      (await db.all(allEvents, undefined)).map(({ body }) => JSON.parse(body) as VaultEvent),
     put: (resource) => vaults.set(resource.name, resource),
     ask: (method, path, asked = {}) => send(agent, server, { method, path, asked }),
     close: async () => {
