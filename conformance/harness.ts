@@ -108,11 +108,18 @@ export class Estate {
   /** `sluice …` in a terminal; stdout is what the terminal was sent. */
   inTerminal(
     args: readonly string[],
-    given: Given & { readonly interruptAfter?: string } = {},
+    given: Given & {
+      readonly interruptAfter?: string
+      /** What is typed, a line for each question. */
+      readonly answers?: readonly string[]
+    } = {},
   ): Promise<Outcome> {
     const when = given.interruptAfter === undefined ? [] : ['--send-after', given.interruptAfter]
-    return runProgram('python3', [terminal, ...when, process.execPath, launcher, ...args], {
+    const answer = given.answers === undefined ? [] : ['--answer']
+    const words = [terminal, ...when, ...answer, process.execPath, launcher, ...args]
+    return runProgram('python3', words, {
       ...given,
+      ...(given.answers && { stdin: given.answers.map((line) => `${line}\n`).join('') }),
       env: { SLUICE_DATA: this.data, TERM: 'xterm-256color', ...given.env },
     })
   }

@@ -1,6 +1,7 @@
 """Gives a command a terminal of 100 columns and shows what it wrote there.
 
-terminal.py [--send-after TEXT] COMMAND...: types Ctrl-C once TEXT has been seen.
+terminal.py [--send-after TEXT] [--answer] COMMAND...: types Ctrl-C once TEXT has been seen; types a line
+of its own standard input whenever a question (text that ends with ': ') has been seen.
 """
 import fcntl, os, pty, struct, sys, termios
 
@@ -8,6 +9,10 @@ args = sys.argv[1:]
 wanted = args.pop(1).encode() if args[0] == '--send-after' else None
 if wanted is not None:
     args.pop(0)
+answers = []
+if args[0] == '--answer':
+    args.pop(0)
+    answers = sys.stdin.read().splitlines()
 pid, terminal = pty.fork()
 if pid == 0:
     os.execvp(args[0], args)
@@ -21,6 +26,8 @@ while True:
     if not piece:
         break
     seen += piece
+    if answers and seen.endswith(b': '):
+        os.write(terminal, answers.pop(0).encode() + b'\r')
     if wanted is not None and wanted in seen:
         os.write(terminal, b'\x03')
         wanted = None

@@ -29,10 +29,10 @@ import {
   vaultMigrations,
   vaultSealedColumns,
 } from '../vault/index.ts'
-import { type HsmDoor, openDoor, type TokenChoice } from './hsm-door.ts'
-import { type ProcessSecrets, processSecrets } from './secrets.ts'
+import { type HsmDoor, openDoor } from './hsm-door.ts'
+import { processSecrets } from './secrets.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
-import { describeRealism, type Realism } from './settings.ts'
+import { describeRealism, type Realism, type ServerSettings } from './settings.ts'
 
 /** Every service, connected; nothing listens yet. */
 export interface Estate {
@@ -51,15 +51,7 @@ export interface Estate {
 }
 
 /** How a data directory is opened. */
-export interface OpenOptions {
-  readonly writesPerCommit?: number | undefined
-  /** Absent: a passphrase comes from where the environment says. */
-  readonly secrets?: ProcessSecrets | undefined
-  /** The HSM token to use from now on; absent: the one the data directory has, if any. */
-  readonly token?: TokenChoice | undefined
-  /** How much of Azure's slowness it shows; absent: none. */
-  readonly realism?: Realism | undefined
-}
+export type OpenOptions = Pick<ServerSettings, 'writesPerCommit' | 'realism' | 'secrets' | 'token'>
 
 /** All steps of all rooms, in the order in which they were released. */
 const migrations: readonly Migration[] = [

@@ -9,14 +9,14 @@ import {
   openSync,
   readdirSync,
   renameSync,
-  rmSync,
   statSync,
   writeSync,
 } from 'node:fs'
 import { Fault } from '../base/fault.ts'
 
 /**
- * Makes the data directory if it is absent (mode 0700) and proves that it can be written.
+ * Makes the data directory if it is absent (mode 0700); one that is there is not touched, so that a start
+ * that fails changes nothing.
  *
  * @throws Fault `DataNotWritable` with what to do
  */
@@ -25,9 +25,6 @@ export function ensureDataDirectory(directory: string): void {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     if (!statSync(directory).isDirectory()) throw new Error('it is not a directory')
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
-    const probe = `${directory}/.probe-${randomBytes(4).toString('hex')}`
-    closeSync(openSync(probe, 'wx', 0o600))
-    rmSync(probe)
     if (process.platform !== 'win32' && (statSync(directory).mode & 0o077) !== 0)
       chmodSync(directory, 0o700)
   } catch (error) {

@@ -18,7 +18,7 @@ export interface ServerSettings {
   /** Absent: a passphrase comes from where the environment says. */
   readonly secrets?: ProcessSecrets
   /** The HSM token of this data directory from now on; absent: the one it has, if any. */
-  readonly token?: TokenChoice
+  readonly token?: TokenChoice | undefined
   /** How much of Azure's slowness it shows; absent: none. */
   readonly realism?: Realism
   /** Writes that share a commit at most; for measuring. */
