@@ -16,7 +16,7 @@ import {
   type SoftHsm,
   startSoftHsm,
 } from '../src/pkcs11/testing/index.ts'
-import { Estate, type Outcome } from './harness.ts'
+import { Estate, type Outcome, runProgram } from './harness.ts'
 
 const client = path.join(import.meta.dirname, 'clients/hsm-keys.mjs')
 const modulePath = findSoftHsm()
@@ -191,6 +191,47 @@ test('the root key lives in the token: made, found, missed, and changed while se
   const shown = ['keyvault', 'show', '-n', 'kv-hsm', '--data', data]
   expect(await estate.json(shown)).toMatchObject({ name: 'kv-hsm' })
 })
+
+test('without a file the PIN is asked for in the terminal, also for a server in the background', async (context) => {
+  if (!hsm) return context.skip(SOFT_HSM_ABSENT)
+  const { estate, flags } = prepare(hsm, 'asked')
+  const start = ['up', '--port', '0', '--proxy-port', '0', '--detach', ...flags.slice(0, 4)]
+  const { code, stdout } = await estate.inTerminal(start, { answers: [hsm.pin] })
+  expect([code, stdout]).toEqual([0, expect.stringContaining('PIN of the HSM token')])
+  expect(stdout).toContain('"state": "running"')
+  expect(stdout).not.toContain(hsm.pin)
+  const kept = JSON.parse(readFileSync(path.join(estate.data, 'pkcs11.json'), 'utf8'))
+  expect(kept).toEqual({ module: hsm.modulePath, token: 'asked' })
+  expect((await estate.sluice(['down'])).code).toBe(0)
+  const alone = await up(estate)
+  expect(alone.stderr).toContain('A PIN is needed and nobody can be asked')
+})
+
+test('every command of the page about tokens works as it is written', async (context) => {
+  if (!hsm) return context.skip(SOFT_HSM_ABSENT)
+  const estate = new Estate()
+  estates.push(estate)
+  const root = path.resolve(import.meta.dirname, '..')
+  const page = readFileSync(path.join(root, 'docs', 'hsm-tokens.md'), 'utf8')
+  const blocks = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) =>
+    block
+      .replace('sluice up --detach', 'sluice up --detach --port 0 --proxy-port 0')
+      .replace('/usr/lib/softhsm/libsofthsm2.so', hsm.modulePath),
+  )
+  expect(blocks).toHaveLength(2)
+  const [bin, cwd] = [estate.folder('bin', { sluice: launcherScript(root) }), estate.home]
+  chmodSync(path.join(bin, 'sluice'), 0o755)
+  const script = `set -euo pipefail\n${blocks.join('\n')}`
+  const env = { ...hsm.env, SLUICE_DATA: estate.data, PATH: `${bin}:${process.env['PATH']}` }
+  const { code, stdout, stderr } = await runProgram('bash', ['-c', script], { cwd, env })
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toContain('"hsmKeys": "token sluice')
+  expect(stdout).toContain('"provider": "pkcs11"')
+})
+
+function launcherScript(root: string): string {
+  return `#!/bin/sh\nexec "${process.execPath}" "${path.join(root, 'bin/sluice.mjs')}" "$@"\n`
+}
 
 test('a server that was started without a token goes on when its root key moves into one', async (context) => {
   if (!hsm) return context.skip(SOFT_HSM_ABSENT)

@@ -254,7 +254,9 @@ async function detach(
     },
   )
   for (const [i, { secret }] of handed.entries()) {
-    ;(child.stdio[3 + i] as Writable).on('error', () => undefined).end(secret.open())
+    const pipe = child.stdio[3 + i] as Writable
+    // The other end may stay open as long as the server lives; this command does not wait for it.
+    pipe.on('error', () => undefined).end(secret.open(), () => pipe.destroy())
   }
   let exited: number | undefined
   child.once('exit', (code) => {
