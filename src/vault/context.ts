@@ -3,6 +3,7 @@ import type { HsmToken } from '../pkcs11/index.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
+import type { KeyObjects } from './keys/key-objects.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
 import type { EventSink, VaultResource } from './ports.ts'
@@ -18,6 +19,8 @@ export interface VaultStore {
   readonly throttle: Throttle | undefined
   /** Where keys of HSM types live; undefined: in software, which `hsmPlatform` says. */
   readonly hsmToken: HsmToken | undefined
+  /** RSA keys in use. */
+  readonly keyObjects: KeyObjects
 }
 
 /** What an operation works on: a vault, for a caller who may. */

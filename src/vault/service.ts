@@ -23,6 +23,7 @@ import { policiesEvent } from './events.ts'
 import type { VaultFaultCode } from './faults.ts'
 import { keyUseOperations } from './keys/crypto-operations.ts'
 import { sweepToken } from './keys/custody.ts'
+import { KeyObjects } from './keys/key-objects.ts'
 import { keyOperations } from './keys/operations.ts'
 import { rotateDue } from './keys/rotate-due.ts'
 import { rotationOperations } from './keys/rotation.ts'
@@ -103,16 +104,20 @@ export function openVault(ports: VaultPorts): Vault {
     events: ports.events,
     throttle: ports.limits && new Throttle(ports.limits),
     hsmToken: ports.hsmToken,
+    keyObjects: new KeyObjects(() => performance.now()),
   }
   return {
     service: new VaultService(ports, store),
-    sweep: async (nowMs) => ({
-      purged: await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs))),
-      rotated: await rotateDue(ports, store, nowMs),
-      renewed: await renewDue(ports, store, nowMs),
-      told: await tellDue(ports, store, nowMs),
-      forgotten: await sweepToken(store, nowMs),
-    }),
+    sweep: async (nowMs) => {
+      store.keyObjects.prune()
+      return {
+        purged: await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs))),
+        rotated: await rotateDue(ports, store, nowMs),
+        renewed: await renewDue(ports, store, nowMs),
+        told: await tellDue(ports, store, nowMs),
+        forgotten: await sweepToken(store, nowMs),
+      }
+    },
     policiesChanged: async (tx, vault) => {
       const nowMs = ports.clock.nowMs()
       await ports.events.record(tx, policiesEvent(vault, nowMs))

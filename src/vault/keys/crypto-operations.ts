@@ -15,13 +15,15 @@ import {
   signAlgorithms,
 } from './algorithms.ts'
 import { type EngineKey, type KeyEngine, type Later, type Named, softwareEngine } from './engine.ts'
-import { type KeyUse, openKey, type UsableKey } from './key.ts'
+import { type KeyDetails, type KeyUse, openKey } from './key.ts'
 import type { PublicPart } from './material.ts'
 import { kidOf } from './wire.ts'
 
 const RNG_LIMIT_BYTES = 128
 
-interface Opened extends UsableKey {
+interface Opened {
+  readonly details: KeyDetails
+  readonly key: EngineKey
   readonly engine: KeyEngine
   readonly body: JsonObject
   readonly kid: string
@@ -42,7 +44,9 @@ function cryptoOperation(
     const kid = kidOf(vault, key.facts)
     const found = engineOf(vault.store, key.details)
     const engine = found instanceof Promise ? await found : found
-    const answered = answer({ ...key, body, kid, engine })
+    const { secret, details: shown } = key
+    const used = { shown, secret, rsa: () => vault.store.keyObjects.open(secret) }
+    const answered = answer({ details: shown, key: used, body, kid, engine })
     return json(200, answered instanceof Promise ? await answered : answered)
   }
   const rights = { ...needs, policy: words.use, budget: 'keys' } as const
@@ -87,7 +91,7 @@ function findBytes(body: JsonObject, name: string): Buffer | undefined {
 function cipher(use: KeyUse): (opened: Opened) => Later<object> {
   const isWrap = use === 'wrapKey' || use === 'unwrapKey'
   const gives = use === 'encrypt' || use === 'wrapKey' ? 'encrypt' : 'decrypt'
-  return ({ body, kid, details, secret, engine }) => {
+  return ({ body, kid, details, key, engine }) => {
     const verb = isWrap ? 'wrap' : 'encryption'
     const algorithm = readAlgorithm(cipherAlgorithms, body['alg'], { kid, shown: details, verb })
     if (algorithm.uses !== 'both' && (algorithm.uses === 'wrapKey') !== isWrap) {
@@ -100,7 +104,7 @@ function cipher(use: KeyUse): (opened: Opened) => Later<object> {
       aad: findBytes(body, 'aad'),
     }
     const asked = { name: String(body['alg']), algorithm }
-    const result = engine[gives]({ shown: details, secret }, asked, parts)
+    const result = engine[gives](key, asked, parts)
     return then(result, (found) => {
       if (!found) throw cipherWrong()
       return toAnswer(kid, found)
@@ -126,9 +130,9 @@ function toAnswer(kid: string, result: CipherParts): object {
 
 /** The algorithm and a digest of its length. @throws Fault `AlgorithmWrong` or `PropertyWrong` */
 function readDigest(
-  { body, kid, details, secret }: Opened,
+  { body, kid, details }: Opened,
   name: 'value' | 'digest',
-): { asked: Named<SignAlgorithm>; key: EngineKey; digest: Buffer } {
+): { asked: Named<SignAlgorithm>; digest: Buffer } {
   const fitting = { kid, shown: details, verb: 'signing' }
   const algorithm = readAlgorithm(signAlgorithms, body['alg'], fitting)
   const digest = readBytes(body, name)
@@ -138,7 +142,7 @@ function readDigest(
       ? digest.length <= longest
       : digest.length === algorithm.digestBytes
   const asked = { name: String(body['alg']), algorithm }
-  if (fits) return { asked, key: { shown: details, secret }, digest }
+  if (fits) return { asked, digest }
   const expected = algorithm.digestBytes ?? `at most ${longest}`
   throw new Fault<VaultFaultCode>(
     'AlgorithmWrong',
@@ -171,8 +175,8 @@ const cryptoOperations = [
     { name: 'sign', path: 'sign', use: 'sign' },
     { dataAction: 'keys/sign/action', audit: 'KeySign' },
     (opened) => {
-      const { asked, key, digest } = readDigest(opened, 'value')
-      return then(opened.engine.sign(key, asked, digest), (signature) => ({
+      const { asked, digest } = readDigest(opened, 'value')
+      return then(opened.engine.sign(opened.key, asked, digest), (signature) => ({
         kid: opened.kid,
         value: signature.toString('base64url'),
       }))
@@ -182,9 +186,9 @@ const cryptoOperations = [
     { name: 'verify', path: 'verify', use: 'verify' },
     { dataAction: 'keys/verify/action', audit: 'KeyVerify' },
     (opened) => {
-      const { asked, key, digest } = readDigest(opened, 'digest')
+      const { asked, digest } = readDigest(opened, 'digest')
       const signature = readBytes(opened.body, 'value')
-      const verified = opened.engine.verify(key, asked, { digest, signature })
+      const verified = opened.engine.verify(opened.key, asked, { digest, signature })
       return then(verified, (value) => ({ value }))
     },
   ),

@@ -1,13 +1,12 @@
-import type { CipherAlgorithm, CipherParts, SignAlgorithm } from './algorithms.ts'
+import type { CipherAlgorithm, CipherParts, OpenedKey, SignAlgorithm } from './algorithms.ts'
 import type { PublicPart } from './material.ts'
 
 /** What is there at once, or later: keys in a token answer later. */
 export type Later<T> = T | Promise<T>
 
 /** A key with what its row seals: the key itself, or where the token has it. */
-export interface EngineKey {
+export interface EngineKey extends OpenedKey {
   readonly shown: PublicPart
-  readonly secret: Buffer
 }
 
 /** An algorithm with the name it was asked for by. */
@@ -38,9 +37,8 @@ export interface KeyEngine {
 
 /** Keys that this process opens; every answer is there at once. */
 export const softwareEngine: KeyEngine = {
-  encrypt: ({ secret }, { algorithm }, parts) => algorithm.encrypt(secret, parts),
-  decrypt: ({ secret }, { algorithm }, parts) => algorithm.decrypt(secret, parts),
-  sign: ({ secret }, { algorithm }, digest) => algorithm.sign(secret, digest),
-  verify: ({ secret }, { algorithm }, { digest, signature }) =>
-    algorithm.verify(secret, digest, signature),
+  encrypt: (key, { algorithm }, parts) => algorithm.encrypt(key, parts),
+  decrypt: (key, { algorithm }, parts) => algorithm.decrypt(key, parts),
+  sign: (key, { algorithm }, digest) => algorithm.sign(key, digest),
+  verify: (key, { algorithm }, { digest, signature }) => algorithm.verify(key, digest, signature),
 }
