@@ -12,6 +12,11 @@ import {
   issueFederationToken,
   type TokenWish,
 } from './access-tokens.ts'
+import {
+  type AttestationContext,
+  createAttestationService,
+  readPublished,
+} from './attestation-service.ts'
 import type { TokenContext } from './context.ts'
 import {
   addFederatedCredential,
@@ -115,6 +120,10 @@ export interface DirectoryObject {
 export interface Identity {
   readonly service: Service<TokenContext>
   readonly graph: Service<GraphContext>
+  /** The attestation service for tests. */
+  readonly attestation: Service<AttestationContext>
+  /** What that service publishes, without a request; undefined when there is nothing at the address. */
+  readAttestationDocument(url: URL): Promise<unknown>
   readonly verifier: TokenVerifier
   readonly directory: IdentityDirectory
 }
@@ -135,7 +144,9 @@ export async function openIdentity(parts: {
 }): Promise<Identity> {
   const { clock } = parts
   const store = await openStore(parts.db)
-  const keys = openSigningKeys(store, await parts.sealer.scope('identity'), () => clock.nowMs())
+  const scope = await parts.sealer.scope('identity')
+  const keys = openSigningKeys(store, scope, () => clock.nowMs())
+  const testKeys = openSigningKeys(store, scope, () => clock.nowMs(), 'attestation')
   const tenant = await ensureDefaultTenant(store, parts.tenantId, clock.nowMs())
   const verifier = createVerifier(store, keys, clock)
   const federatedKeys = openFederatedKeys(clock, parts.fetchJson)
@@ -143,6 +154,8 @@ export async function openIdentity(parts: {
   return {
     service: createTokenService({ store, keys, federatedKeys, clock }),
     graph: createGraphService({ store, clock, verifier, authorizer }),
+    attestation: createAttestationService({ keys: testKeys, clock, verifier }),
+    readAttestationDocument: (url) => readPublished({ keys: testKeys }, url),
     verifier,
     directory: {
       ...openDirectory(store, clock, tenant.id),

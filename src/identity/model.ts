@@ -118,6 +118,8 @@ export interface SigningKey {
   /** The private key as PKCS#8 DER, sealed, base64. */
   readonly sealedPrivateKey: string
   readonly createdAtMs: number
+  /** Absent: access tokens. Keys of one purpose are unknown to the other. */
+  readonly purpose?: 'attestation'
 }
 
 /** The value of the tenant table's `slot` that one row at most has. */

@@ -11,6 +11,7 @@ const HOSTS: readonly string[] = [
   'graph.microsoft.com',
   'graph.windows.net',
   'api.loganalytics.io',
+  'attest.azure.net',
   'app.vssps.visualstudio.com',
 ]
 const CLIENT_IDS: readonly string[] = [
@@ -21,7 +22,7 @@ const CLIENT_IDS: readonly string[] = [
   '00000002-0000-0000-c000-000000000000',
 ]
 const LOCAL_HOST =
-  /^(?:vault|managedhsm|management|arm|graph|dev|devops|monitor)\.sluice\.localhost(?::\d{1,5})?$/
+  /^(?:vault|managedhsm|management|arm|graph|dev|devops|monitor|attest)\.sluice\.localhost(?::\d{1,5})?$/
 
 /**
  * True when tokens may be issued for `resource`: one of our services by any of its names, or an

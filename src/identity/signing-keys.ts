@@ -24,23 +24,28 @@ export interface SigningKeys {
   listJwks(): Promise<readonly object[]>
 }
 
-/** Loads the keys; when there is none, makes one (RSA 2048) without being waited for. */
+/**
+ * The keys of one purpose. When there is none, one is made (RSA 2048): at once, without being waited
+ * for, to sign access tokens; for another purpose when it is needed.
+ */
 export function openSigningKeys(
   store: DirectoryStore,
   sealer: ScopeSealer,
   nowMs: () => number,
+  purpose?: SigningKey['purpose'],
 ): SigningKeys {
+  const list = () => store.signingKeys.list().filter((key) => key.purpose === purpose)
   const publicKeys = new Map<string, KeyObject>()
   const privateKeys = new Map<string, KeyObject>()
   let newest: Promise<SigningKey> | undefined
   const ready = (): Promise<SigningKey> => {
-    newest ??= findNewest(store) ?? createKey(store, sealer, nowMs)
+    newest ??= findNewest(list()) ?? createKey(store, sealer, { nowMs, purpose })
     newest.catch(() => {
       newest = undefined
     })
     return newest
   }
-  if (store.signingKeys.list().length === 0) ready().catch(() => undefined)
+  if (purpose === undefined && list().length === 0) ready().catch(() => undefined)
   const privateKeyOf = (key: SigningKey): KeyObject => {
     const held = privateKeys.get(key.kid)
     if (held) return held
@@ -64,14 +69,14 @@ export function openSigningKeys(
       const held = publicKeys.get(kid)
       if (held) return held
       const key = store.signingKeys.find(kid)
-      if (!key) return undefined
+      if (!key || key.purpose !== purpose) return undefined
       const opened = createPublicKey({ key: { kty: 'RSA', n: key.n, e: key.e }, format: 'jwk' })
       publicKeys.set(kid, opened)
       return opened
     },
     listJwks: async () => {
       await ready()
-      return store.signingKeys.list().map(({ kid, n, e }) => ({
+      return list().map(({ kid, n, e }) => ({
         kty: 'RSA',
         use: 'sig',
         alg: 'RS256',
@@ -83,15 +88,15 @@ export function openSigningKeys(
   }
 }
 
-function findNewest(store: DirectoryStore): Promise<SigningKey> | undefined {
-  const [newest] = store.signingKeys.list().sort((a, b) => b.createdAtMs - a.createdAtMs)
+function findNewest(keys: readonly SigningKey[]): Promise<SigningKey> | undefined {
+  const [newest] = [...keys].sort((a, b) => b.createdAtMs - a.createdAtMs)
   return newest && Promise.resolve(newest)
 }
 
 async function createKey(
   store: DirectoryStore,
   sealer: ScopeSealer,
-  nowMs: () => number,
+  { nowMs, purpose }: { nowMs(): number; readonly purpose: SigningKey['purpose'] },
 ): Promise<SigningKey> {
   const { publicKey, privateKey } = await generate('rsa', { modulusLength: 2048 })
   const { n = '', e = '' } = publicKey.export({ format: 'jwk' })
@@ -106,6 +111,7 @@ async function createKey(
     e,
     sealedPrivateKey: sealer.seal(signingKeyPlace(kid), der).toString('base64'),
     createdAtMs: nowMs(),
+    ...(purpose && { purpose }),
   }
   await store.mirrors.write((changes) => changes.put(store.signingKeys, key))
   return key

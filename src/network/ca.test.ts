@@ -62,6 +62,15 @@ test.each([
   )
 })
 
+test('another key gets a leaf for a name of ours, and none for others', () => {
+  const ca = openCa(newFolder())
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const leaf = ca.certify('kv1.vault.azure.net', publicKey) ?? ''
+  expect(verify(ca.file, leaf, '-verify_hostname', 'kv1.vault.azure.net')).toMatch(/: OK\n$/)
+  expect(new X509Certificate(leaf).publicKey.equals(publicKey)).toBe(true)
+  expect(ca.certify('example.com', publicKey)).toBeUndefined()
+})
+
 test('the loopback leaf is for localhost and both loopback addresses', () => {
   const ca = openCa(newFolder())
   const leaf = ca.findLeaf('127.0.0.1')

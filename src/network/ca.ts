@@ -49,6 +49,8 @@ export interface LocalCa {
    * name gets the leaf for `localhost`, 127.0.0.1 and ::1.
    */
   findLeaf(host: string): Leaf | undefined
+  /** PEM of a leaf for exactly this name and another key; undefined for a name that is none of ours. */
+  certify(host: string, publicKey: KeyObject): string | undefined
 }
 
 export type CaFaultCode = 'CaKeyExposed' | 'CaBroken'
@@ -87,6 +89,10 @@ export function openCa(dataFolder: string, clock: Clock = systemClock): LocalCa 
       if (leaves.size > KEPT_LEAVES && oldest !== undefined) leaves.delete(oldest)
       return leaf
     },
+    certify(host, publicKey) {
+      const target = findService(host)
+      return target && signLeaf(privateKey, publicKey, namesOf(target.host), clock.nowMs()).cert
+    },
   }
 }
 
@@ -98,6 +104,16 @@ function namesOf(host: string): CertificateNames {
 
 function makeLeaf(issuerPrivateKey: KeyObject, names: CertificateNames, nowMs: number): Leaf {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { cert, notAfterMs } = signLeaf(issuerPrivateKey, publicKey, names, nowMs)
+  return { cert, key: new Sealed(toPem(privateKey)), notAfterMs }
+}
+
+function signLeaf(
+  issuerPrivateKey: KeyObject,
+  publicKey: KeyObject,
+  names: CertificateNames,
+  nowMs: number,
+): { readonly cert: string; readonly notAfterMs: number } {
   const notBeforeMs = nowMs - HOUR_MS
   const notAfterMs = notBeforeMs + LEAF_DAYS * DAY_MS
   const cert = makeCertificate({
@@ -111,7 +127,7 @@ function makeLeaf(issuerPrivateKey: KeyObject, names: CertificateNames, nowMs: n
     names,
     kind: 'leaf',
   })
-  return { cert, key: new Sealed(toPem(privateKey)), notAfterMs }
+  return { cert, notAfterMs }
 }
 
 function toPem(key: KeyObject): string {

@@ -1,6 +1,7 @@
 /** The parts of Sluice that a host name can lead to. */
 export type Service =
   | 'identity'
+  | 'attestation'
   | 'arm'
   | 'graph'
   | 'vault'
@@ -46,6 +47,8 @@ const HOSTS: readonly HostRow[] = [
   row('vault.azure.cn', 'vault', 'one'),
   row('vault.usgovcloudapi.net', 'vault', 'one'),
   row('managedhsm.azure.net', 'vault', 'one'),
+  // Real attestation services have a region as well: name.region.attest.azure.net. Those stay real.
+  row('attest.azure.net', 'attestation', 'one'),
   row('api.loganalytics.io', 'monitor'),
   row('api.loganalytics.azure.com', 'monitor'),
   row('eventgrid.azure.net', 'events', 'any'),
@@ -53,6 +56,7 @@ const HOSTS: readonly HostRow[] = [
   row('vssps.dev.azure.com', 'devops'),
   row('visualstudio.com', 'devops', 'any'),
   row('login.sluice.localhost', 'identity'),
+  row('attest.sluice.localhost', 'attestation', 'any'),
   row('management.sluice.localhost', 'arm'),
   row('graph.sluice.localhost', 'graph'),
   row('vault.sluice.localhost', 'vault', 'one'),

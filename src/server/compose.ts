@@ -30,6 +30,7 @@ import {
   vaultSealedColumns,
 } from '../vault/index.ts'
 import { type HsmDoor, openDoor } from './hsm-door.ts'
+import { releasePorts } from './release-ports.ts'
 import { processSecrets } from './secrets.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
 import { describeRealism, type Realism, type ServerSettings } from './settings.ts'
@@ -99,6 +100,7 @@ export async function openEstate(
       directory: { findVault: arm.findActiveVault, findVaultOf: arm.findActiveVaultOf },
       authorizer: arm,
       audit: monitor,
+      release: releasePorts(dataDirectory, identity),
       events,
       ...(realism?.throttling && { limits: azureLimits }),
       ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),

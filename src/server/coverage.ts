@@ -17,6 +17,7 @@ export async function listOperations(
   const services = {
     'Token service': identity.service,
     'Microsoft Graph': identity.graph,
+    'Attestation for tests': identity.attestation,
     'Resource manager': arm.service,
     'Key Vault': vault.service,
     'Azure DevOps': (await devops()).service,

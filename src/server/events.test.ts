@@ -43,6 +43,7 @@ async function start(options: { readonly realism?: Realism; readonly rbac?: bool
     mayReadAudit: () => true,
     findVaultId: (name) => arm.findVault(name)?.id,
     findName: () => undefined,
+    certificateAuthority: vault.certificateAuthority,
   })
   const tokens: Record<string, string> = {}
   for (const [name, audience] of Object.entries(AUDIENCES)) {

@@ -20,6 +20,8 @@ export interface FrontParts {
   findVaultId(name: string): string | undefined
   /** The display name of a directory object, for people. */
   findName(objectId: string): string | undefined
+  /** PEM of what stands behind the named issuers of vaults. */
+  certificateAuthority(): Promise<{ readonly root: string; readonly intermediate: string }>
 }
 
 interface FrontContext {
@@ -42,6 +44,12 @@ export function frontService(parts: FrontParts): Service<FrontContext> {
           version: parts.version,
           ...(parts.realism && { realistic: parts.realism }),
         }),
+      ),
+      // Certificates are no secrets: every principal may read them.
+      frontOperation(
+        'CertificateAuthority',
+        { method: 'GET', path: '/certificate-authority', permission: 'certificate-authority/read' },
+        async () => json(200, await parts.certificateAuthority()),
       ),
       frontOperation(
         'AuditList',

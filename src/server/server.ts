@@ -108,9 +108,11 @@ async function openFronts(
     },
     findVaultId: (name) => arm.findVault(name)?.id,
     findName: (objectId) => identity.directory.findPrincipal(objectId)?.displayName,
+    certificateAuthority: vault.certificateAuthority,
   })
   const services = {
     identity: identity.service,
+    attestation: identity.attestation,
     graph: identity.graph,
     arm: arm.service,
     vault: vault.service,

@@ -17,11 +17,16 @@ const HOSTS = {
   graph: 'graph.microsoft.com',
   devops: 'dev.azure.com',
   front: 'localhost',
+  attestation: 'sluice.attest.azure.net',
 } as const
 type Name = keyof typeof HOSTS
 
 /** What every principal of the directory may ask, as in Azure; their lists hold what it may see. */
 const OPEN: readonly string[] = [
+  'AttestationCertificates',
+  'AttestationDiscovery',
+  'AttestSluiceTest',
+  'CertificateAuthority',
   'HealthStatus',
   'Health',
   'MetadataEndpoints',
@@ -54,6 +59,7 @@ beforeAll(async () => {
       arm.isAllowed(principal, 'Microsoft.Insights/eventtypes/values/read', subscription()),
     findVaultId: (name) => arm.findVault(name)?.id,
     findName: () => undefined,
+    certificateAuthority: vault.certificateAuthority,
   })
   services = {
     vault: vault.service,
@@ -61,6 +67,7 @@ beforeAll(async () => {
     graph: identity.graph,
     devops: (await devops()).service,
     front,
+    attestation: identity.attestation,
   }
   const answer = dispatch(services, systemClock, (error) => {
     throw error
@@ -111,6 +118,7 @@ const AUDIENCES: Readonly<Record<Name, string>> = {
   graph: 'https://graph.microsoft.com',
   devops: '499b84ac-1321-427f-aa17-267ca6975798',
   front: 'https://management.azure.com',
+  attestation: 'https://attest.azure.net',
 }
 
 const subscription = () => `/subscriptions/${estate.ids.subscriptionId}`
@@ -182,7 +190,13 @@ test.each(names)(
   },
 )
 
-const OPEN_TO_ALL = new Set(['HealthStatus', 'Health', 'MetadataEndpoints'])
+const OPEN_TO_ALL = new Set([
+  'HealthStatus',
+  'Health',
+  'MetadataEndpoints',
+  'AttestationCertificates',
+  'AttestationDiscovery',
+])
 
 /** Gives a role: a body that is wrong would be refused for that alone. */
 const WISH = {

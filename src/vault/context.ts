@@ -3,10 +3,11 @@ import type { HsmToken } from '../pkcs11/index.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
+import type { AttestationKeys } from './keys/attestation-keys.ts'
 import type { KeyObjects } from './keys/key-objects.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
-import type { EventSink, VaultResource } from './ports.ts'
+import type { EventSink, HostCertificates, VaultResource } from './ports.ts'
 import type { Throttle } from './throttle.ts'
 
 /** What all calls share. */
@@ -21,6 +22,10 @@ export interface VaultStore {
   readonly hsmToken: HsmToken | undefined
   /** RSA keys in use. */
   readonly keyObjects: KeyObjects
+  /** Undefined: no key is released. */
+  readonly release:
+    | { readonly keys: AttestationKeys; readonly certificates: HostCertificates }
+    | undefined
 }
 
 /** What an operation works on: a vault, for a caller who may. */

@@ -11,6 +11,8 @@ export type {
   Authorizer,
   CallerRoutes,
   EventSink,
+  FetchDocument,
+  HostCertificates,
   NetworkAcls,
   PolicyPermissions,
   VaultDirectory,

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { Call } from '../http/call.ts'
 import type { Principal } from '../http/principal.ts'
 import type { Transaction } from '../storage/database.ts'
@@ -148,4 +149,16 @@ export interface EventSink {
 /** Takes audit entries. Must not throw and must not wait. */
 export interface AuditSink {
   record(entry: AuditEntry): void
+}
+
+/**
+ * Gets a JSON document that an attestation service publishes; the address begins with https. It throws
+ * when there is none, and must bound time and size and follow no redirects.
+ */
+export type FetchDocument = (url: string) => Promise<unknown>
+
+/** Certificates for the host names of vaults: with them a vault signs what it releases. */
+export interface HostCertificates {
+  /** An RSA key, and base64 of DER: its certificate for `host`, then who signed that. */
+  read(host: string): Promise<{ readonly key: KeyObject; readonly x5c: readonly string[] }>
 }

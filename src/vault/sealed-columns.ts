@@ -1,6 +1,7 @@
 import type { SealedColumn } from '../storage/sealed-columns.ts'
 import { passwordPlace } from './certificates/authority-operations.ts'
-import { pendingSealPlace } from './certificates/issue.ts'
+import { AUTHORITY_KEY_PLACE, AUTHORITY_SCOPE } from './certificates/chain-authority.ts'
+import { pendingSealPlace } from './certificates/order.ts'
 import type { PendingState } from './certificates/pending-store.ts'
 import type { Kind } from './faults.ts'
 import { sealPlace } from './objects/objects.ts'
@@ -39,5 +40,12 @@ export const vaultSealedColumns: readonly SealedColumn[] = [
     scope,
     // Only issuers have a password; their rows are named as the place is.
     place: ({ name }) => passwordPlace(String(name).replace(/^issuers\//, '')),
+  },
+  {
+    table: 'vault_certificate_authority',
+    column: 'sealed',
+    key: ['id'],
+    scope: AUTHORITY_SCOPE,
+    place: () => AUTHORITY_KEY_PLACE,
   },
 ]

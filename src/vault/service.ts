@@ -15,16 +15,20 @@ import { checkPermission } from './access/permission.ts'
 import { readApiVersion } from './api-versions.ts'
 import { recordNotice, type Trace, toAuditEntry } from './audit.ts'
 import { authorityOperations } from './certificates/authority-operations.ts'
+import { readAuthorityPem } from './certificates/chain-authority.ts'
 import { certificateOperations } from './certificates/operations.ts'
+import { settleDue } from './certificates/order.ts'
 import { pendingOperations } from './certificates/pending-operations.ts'
 import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
 import { policiesEvent } from './events.ts'
 import type { VaultFaultCode } from './faults.ts'
+import { AttestationKeys } from './keys/attestation-keys.ts'
 import { keyUseOperations } from './keys/crypto-operations.ts'
 import { sweepToken } from './keys/custody.ts'
 import { KeyObjects } from './keys/key-objects.ts'
 import { keyOperations } from './keys/operations.ts'
+import { releaseOperations } from './keys/release.ts'
 import { rotateDue } from './keys/rotate-due.ts'
 import { rotationOperations } from './keys/rotation.ts'
 import { LatestCache } from './objects/latest-cache.ts'
@@ -38,6 +42,8 @@ import type {
   CallerRoutes,
   EventSink,
   EventWrite,
+  FetchDocument,
+  HostCertificates,
   VaultDirectory,
   VaultResource,
 } from './ports.ts'
@@ -63,6 +69,11 @@ export interface VaultPorts {
   readonly routes?: CallerRoutes
   /** Absent: no limits. `azureLimits` are Azure's. */
   readonly limits?: ThrottleLimits
+  /** Absent: no key is released. */
+  readonly release?: {
+    readonly fetchDocument: FetchDocument
+    readonly certificates: HostCertificates
+  }
   /** What `/healthstatus` says beside the documented headers. */
   readonly healthHeaders?: ReplyHeaders
   /** The token in which keys of HSM types live. Absent: they are kept in software. */
@@ -84,7 +95,7 @@ export interface Swept {
 
 export interface Vault {
   readonly service: Service<VaultCall>
-  /** Does what is due: purges, key rotation, certificate renewal, events of what expires. */
+  /** Does what is due: purges, key rotation, certificate orders and renewal, events of what expires. */
   sweep(nowMs: number): Promise<Swept>
   /**
    * Tells, within the write `tx` that does it, that the access policies or the permission model of a
@@ -93,6 +104,8 @@ export interface Vault {
   policiesChanged(tx: EventWrite, vault: VaultResource): Promise<() => void>
   /** Destroys everything of a vault that was purged. */
   eraseVault(dataId: string): Promise<void>
+  /** PEM of the authority behind the named issuers of all vaults; it is made when there is none. */
+  certificateAuthority(): Promise<{ readonly root: string; readonly intermediate: string }>
 }
 
 /** Opens the data plane of all vaults. */
@@ -105,19 +118,24 @@ export function openVault(ports: VaultPorts): Vault {
     throttle: ports.limits && new Throttle(ports.limits),
     hsmToken: ports.hsmToken,
     keyObjects: new KeyObjects(() => performance.now()),
+    release: ports.release && {
+      keys: new AttestationKeys(ports.release.fetchDocument, ports.clock),
+      certificates: ports.release.certificates,
+    },
   }
   return {
     service: new VaultService(ports, store),
     sweep: async (nowMs) => {
       store.keyObjects.prune()
-      return {
-        purged: await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs))),
-        rotated: await rotateDue(ports, store, nowMs),
-        renewed: await renewDue(ports, store, nowMs),
-        told: await tellDue(ports, store, nowMs),
-        forgotten: await sweepToken(store, nowMs),
-      }
+      const purged = await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs)))
+      const forgotten = await sweepToken(store, nowMs)
+      const rotated = await rotateDue(ports, store, nowMs)
+      await settleDue(ports, store, nowMs)
+      const renewed = await renewDue(ports, store, nowMs)
+      const told = await tellDue(ports, store, nowMs)
+      return { purged, rotated, renewed, told, forgotten }
     },
+    certificateAuthority: () => readAuthorityPem(store, ports.clock.nowMs()),
     policiesChanged: async (tx, vault) => {
       const nowMs = ports.clock.nowMs()
       await ports.events.record(tx, policiesEvent(vault, nowMs))
@@ -170,6 +188,7 @@ class VaultService implements Service<VaultCall> {
     ...keyOperations,
     ...rotationOperations,
     ...keyUseOperations,
+    ...releaseOperations,
     ...certificateOperations,
     ...pendingOperations,
     ...authorityOperations,

@@ -24,6 +24,10 @@ const files: readonly {
   { words: ['group'], load: async () => (await import('./group.ts')).groupCommands },
   { words: ['keyvault'], load: async () => (await import('./keyvault.ts')).keyvaultCommands },
   { words: ['keyvault'], load: async () => (await import('./secret.ts')).secretCommands },
+  {
+    words: ['keyvault'],
+    load: async () => (await import('./certificate-authority.ts')).certificateAuthorityCommands,
+  },
   { words: ['ad', 'role'], load: async () => (await import('./directory.ts')).directoryCommands },
   {
     words: ['devops', 'pipelines'],
@@ -56,6 +60,8 @@ export const nouns: Nouns = {
   events: 'What the vaults published.',
   group: 'Resource groups.',
   keyvault: 'Vaults and what is in them.',
+  'keyvault certificate': 'Certificates.',
+  'keyvault certificate authority': 'What signs for the named issuers of vaults.',
   'keyvault secret': 'Secrets.',
   pipelines: 'Pipelines, their runs, and variable groups.',
   'pipelines runs': 'Runs.',

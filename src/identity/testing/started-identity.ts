@@ -31,6 +31,7 @@ export interface ClientRequest {
 
 export const LOGIN_HOST = 'login.sluice.localhost:8443'
 const GRAPH_HOST = 'graph.sluice.localhost:8443'
+export const ATTESTATION_HOST = 'sluice.attest.azure.net'
 
 /** Serves a service over HTTP on a loopback port, as if it were reached as `host`. */
 async function serve<Context>(
@@ -88,6 +89,7 @@ export async function startIdentity(fetchJson?: FetchJson) {
   const { secret } = await identity.directory.addPassword(app.objectId)
   const login = await serve(identity.service, LOGIN_HOST, clock)
   const graph = await serve(identity.graph, GRAPH_HOST, clock)
+  const attestation = await serve(identity.attestation, ATTESTATION_HOST, clock)
   return {
     identity,
     db,
@@ -96,9 +98,11 @@ export async function startIdentity(fetchJson?: FetchJson) {
     secret: secret.open(),
     login: login.client,
     graph: graph.client,
+    attestation: attestation.client,
     stop: async () => {
       login.server.close()
       graph.server.close()
+      attestation.server.close()
       await db.close()
     },
   }

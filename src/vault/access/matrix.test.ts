@@ -94,6 +94,8 @@ wrapKey keys/wrapKey keys/wrap/action
 unwrapKey keys/unwrapKey keys/unwrap/action
 sign keys/sign keys/sign/action
 verify keys/verify keys/verify/action
+release keys/release keys/release/action
+GetKeyAttestation keys/get keys/read
 GetRandomBytes keys/get keys/read
 CreateCertificate certificates/create certificates/create/action
 ImportCertificate certificates/import certificates/import/action

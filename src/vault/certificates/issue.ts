@@ -6,9 +6,9 @@ import { deletedNameHeld, nameTaken, propertyWrong } from '../faults.ts'
 import { refuseTokenKey } from '../keys/custody.ts'
 import { checkTier } from '../keys/key.ts'
 import { generateMaterial, toPrivateKeyObject } from '../keys/material.ts'
-import { moveBy } from '../keys/rotation-policy.ts'
 import { findUnpurged, type NewVersion } from '../objects/changes.ts'
 import { change } from '../objects/objects.ts'
+import { planAt } from '../objects/schedule.ts'
 import { findObject, type Place, type Rows, type Writing } from '../objects/store.ts'
 import type { ObjectVersion } from '../objects/version.ts'
 import { readIssuerSetting } from './authority-store.ts'
@@ -23,18 +23,19 @@ import {
   sealCertificate,
 } from './certificate.ts'
 import { toIssued } from './issued.ts'
-import { type Pending, type PendingState, putPending, refuseSecond } from './pending-store.ts'
+import { fillOrder, ORDER_MS, type OrderError, sealPendingKey, validityOf } from './order.ts'
+import {
+  findPending,
+  type Pending,
+  type PendingState,
+  putPending,
+  refuseSecond,
+} from './pending-store.ts'
 import { type CertificatePolicy, holderOf, keySpecOf, readPolicy, SELF, UNKNOWN } from './policy.ts'
 import { requestFor, selfSign } from './x509.ts'
 
-/** Certificates begin to be valid a little before now (key-vault.md §10.3). */
-const BACKDATE_MS = 600_000
-
-/** No certificate authority is connected; this is what an order ends with. */
-const ORDER_FAILED = {
-  code: 'Certificate issuer error',
-  message: 'The issuer encountered an error processing the certificate request.',
-}
+/** A refused renewal is asked for again after this long. */
+const RETRY_MS = 86_400_000
 
 interface Asked {
   /** As written. */
@@ -42,11 +43,6 @@ interface Asked {
   readonly policy: CertificatePolicy
   readonly enabled: boolean | undefined
   readonly tags: PendingState['tags']
-}
-
-/** Where the private key of a begun operation is sealed. */
-export function pendingSealPlace(name: string, requestId: string): string {
-  return `certificates/${name}/pending/${requestId}`
 }
 
 /** The policy of a create: the one given, else the certificate's own. @throws Fault `PropertyWrong` */
@@ -66,7 +62,7 @@ export async function policyForCreate(
 
 /**
  * Begins a certificate. `Self` is issued at once, though the answer says it is in progress, as
- * clients expect; `Unknown` waits for a merge; an order at another issuer fails.
+ * clients expect; `Unknown` waits for a merge; another issuer answers its order a little later.
  *
  * @throws Fault `PendingInProgress`, `DeletedNameHeld`, `NameTaken` or `CertificateIssuerNotFound`
  */
@@ -77,7 +73,8 @@ export async function beginCertificate(call: VaultCall, asked: Asked): Promise<P
   refuseTokenKey(call.store, policy.key_props.kty)
   await refuseBegin(call.store.db, call, name)
   const issuer = policy.issuer.name
-  if (issuer !== SELF && issuer !== UNKNOWN) await readIssuerSetting(call.store.db, call, issuer)
+  const isOrder = issuer !== SELF && issuer !== UNKNOWN
+  if (isOrder) await readIssuerSetting(call.store.db, call, issuer)
   const key = await keyFor(call, name, policy)
   const state: PendingState = {
     requestId: newVersionId(),
@@ -89,13 +86,12 @@ export async function beginCertificate(call: VaultCall, asked: Asked): Promise<P
     enabled: asked.enabled,
     tags: asked.tags,
     createdAtMs: call.nowMs,
+    vaultName: call.vault.name,
   }
-  const sealedKey = call.scope.seal(
-    pendingSealPlace(name, state.requestId),
-    key.export({ format: 'der', type: 'pkcs8' }),
-  )
+  const sealedKey = sealPendingKey(call, name, state.requestId, key)
   const certificate = issuer === SELF ? signSelf(call, key, asked) : undefined
-  const begun: Pending = { displayName: asked.displayName, state, sealed: sealedKey }
+  const dueAtMs = isOrder ? call.nowMs + ORDER_MS : undefined
+  const begun: Pending = { displayName: asked.displayName, state, sealed: sealedKey, dueAtMs }
   const sealed = certificate && sealCertificate(call, name, certificate, state.version)
   await change(call, placesOf(call, name), (tx) => storeBegun(tx, call, begun, sealed))
   return begun
@@ -119,11 +115,7 @@ async function storeBegun(
     return
   }
   if (await findObject(tx, place)) await keepPolicy(tx, call, place, policy)
-  const isOrder = policy.issuer.name !== UNKNOWN
-  const waiting: Pending = isOrder
-    ? { ...begun, state: { ...state, status: 'failed', error: ORDER_FAILED } }
-    : begun
-  await putPending(tx, place, waiting)
+  await putPending(tx, place, begun)
 }
 
 async function refuseBegin(rows: Rows, call: CertificateCall, name: string): Promise<void> {
@@ -155,16 +147,14 @@ function signSelf(
   key: KeyObject,
   asked: Pick<Asked, 'policy' | 'enabled' | 'tags'>,
 ): NewCertificate {
-  const { policy } = asked
-  const notBeforeMs = Math.floor(call.nowMs / 1000) * 1000 - BACKDATE_MS
-  const expiresAtMs = moveBy(notBeforeMs, `P${policy.x509_props.validity_months}M`, 1)
-  const der = selfSign(holderOf(policy), key, { notBeforeMs, expiresAtMs })
+  const der = selfSign(holderOf(asked.policy), key, validityOf(asked.policy, call.nowMs))
   return { ...asked, key, issued: toIssued([der]) }
 }
 
 /**
- * Makes the next version of a self-signed certificate by its policy. Undefined when somebody made a
- * version in the meantime and `current` is no longer the newest.
+ * Makes the next version of a certificate by its policy: signed by itself, or by its issuer, whose
+ * refusal is kept as a failed operation and asked again a day later. Undefined when nothing was
+ * made, also because somebody made a version, or began one, in the meantime.
  */
 export async function renewCertificate(
   call: CertificateCall,
@@ -172,13 +162,53 @@ export async function renewCertificate(
   policy: CertificatePolicy,
 ): Promise<ObjectVersion | undefined> {
   const name = current.name.toLowerCase()
+  const places = placesOf(call, name)
+  const [place] = places as [Place]
+  if (await isBegun(call.store.db, place)) return undefined
   const key = await keyFor(call, name, policy)
   const asked = { policy, enabled: current.enabled, tags: current.tags }
-  const sealed = sealCertificate(call, name, signSelf(call, key, asked))
-  const places = placesOf(call, name)
+  const made =
+    policy.issuer.name === SELF ? signSelf(call, key, asked) : await fillOrder(call, policy, key)
+  const sealed =
+    'error' in made
+      ? undefined
+      : sealCertificate(call, name, { ...asked, key, issued: made.issued })
   return change(call, places, async (tx) => {
-    const [place] = places as [Place]
-    if ((await findObject(tx, place))?.latest_id !== current.id) return undefined
-    return appendCertificate(tx, call, current.name, { sealed, policy })
+    const object = await findObject(tx, place)
+    if (object?.latest_id !== current.id || (await isBegun(tx, place))) return undefined
+    if (sealed) return appendCertificate(tx, call, current.name, { sealed, policy })
+    if ('error' in made) {
+      await planAt(tx, object.id, call.nowMs + RETRY_MS)
+      await putPending(tx, place, toFailed(call, { name: current.name, policy, key }, made.error))
+    }
+    return undefined
   })
+}
+
+async function isBegun(rows: Rows, place: Place): Promise<boolean> {
+  return (await findPending(rows, place))?.state.status === 'inProgress'
+}
+
+/** A renewal that the issuer refused; its request can be merged with a certificate from elsewhere. */
+function toFailed(
+  call: CertificateCall,
+  asked: { readonly name: string; readonly policy: CertificatePolicy; readonly key: KeyObject },
+  error: OrderError,
+): Pending {
+  const { name, policy, key } = asked
+  const requestId = newVersionId()
+  return {
+    displayName: name,
+    state: {
+      requestId,
+      version: newVersionId(),
+      status: 'failed',
+      csr: requestFor(holderOf(policy), key).toString('base64'),
+      cancellationRequested: false,
+      error,
+      policy,
+      createdAtMs: call.nowMs,
+    },
+    sealed: sealPendingKey(call, name.toLowerCase(), requestId, key),
+  }
 }

@@ -25,7 +25,7 @@ export function toIssued(certificates: readonly Buffer[]): Issued {
     certificates,
     notBeforeMs: Date.parse(leaf.validFrom),
     expiresAtMs: Date.parse(leaf.validTo),
-    subject: leaf.subject.split('\n').join(', '),
+    subject: (leaf.subject ?? '').split('\n').join(', '),
   }
 }
 

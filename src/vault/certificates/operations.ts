@@ -41,6 +41,7 @@ import {
   updateCertificate,
 } from './certificate.ts'
 import { derivePolicy, readImported } from './issued.ts'
+import { settleOrder } from './order.ts'
 import { findPending, listPendingAlone, refuseSecond } from './pending-store.ts'
 import { readPolicy, UNKNOWN } from './policy.ts'
 import {
@@ -106,8 +107,10 @@ const getCertificate = vaultOperation(
     const name = readName(params.name)
     const place = placeOf(vault, 'certificates', name)
     if (params.version === undefined && !(await findObject(vault.store.db, place))) {
+      await settleOrder(vault, place)
       const begun = await findPending(vault.store.db, place)
-      if (begun) return json(200, toPendingBundle(vault, begun))
+      const isAlone = begun && begun.state.status !== 'completed'
+      if (isAlone) return json(200, toPendingBundle(vault, begun))
     }
     const found = await readObjectVersion(vault, 'certificates', name, params.version)
     return json(200, await toCertificateBundle(vault, found))

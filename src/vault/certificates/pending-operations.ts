@@ -1,17 +1,22 @@
-import { createPrivateKey } from 'node:crypto'
 import { Fault } from '../../base/fault.ts'
 import { isObject, readArray, readBoolean, readString } from '../../base/json.ts'
 import { json } from '../../http/reply.ts'
-import type { VaultCall } from '../context.ts'
 import { propertyWrong, type VaultFaultCode } from '../faults.ts'
 import { orPropertyWrong, readBody, readName } from '../objects/attributes.ts'
 import { change, placeOf } from '../objects/objects.ts'
 import { vaultOperation } from '../operation.ts'
 import { appendCertificate, placesOf, sealCertificate } from './certificate.ts'
-import { beginCertificate, pendingSealPlace, policyForCreate } from './issue.ts'
+import { beginCertificate, policyForCreate } from './issue.ts'
 import { isKeyOf, toIssued } from './issued.ts'
 import { readCertificateChange } from './operations.ts'
-import { dropPending, type Pending, putPending, readPending } from './pending-store.ts'
+import { findPendingKey, settleOrder } from './order.ts'
+import {
+  dropPending,
+  type Pending,
+  pendingNotFound,
+  putPending,
+  readPending,
+} from './pending-store.ts'
 import { unreadable } from './pfx.ts'
 import { toCertificateBundle, toOperationBody } from './wire.ts'
 
@@ -41,6 +46,7 @@ const getOperation = vaultOperation(
   { policy: 'get', dataAction: 'certificates/read', audit: 'CertificatePendingGet' },
   async (call, vault) => {
     const place = placeOf(vault, 'certificates', readName(call.params.name))
+    await settleOrder(vault, place)
     const found = await readPending(vault.store.db, place, call.query.get('request_id'))
     return json(200, toOperationBody(vault, found))
   },
@@ -67,7 +73,8 @@ const updateOperation = vaultOperation(
         )
       }
       const state = { ...before.state, cancellationRequested: true }
-      await putPending(tx, place, { ...before, state: { ...state, status: 'canceled' } })
+      const canceled = { ...state, status: 'canceled' } as const
+      await putPending(tx, place, { ...before, state: canceled, dueAtMs: undefined })
       return { ...before, state }
     })
     return json(200, toOperationBody(vault, found))
@@ -101,7 +108,9 @@ const mergeCertificate = vaultOperation(
     )
     const place = placeOf(vault, 'certificates', name)
     const begun = await readPending(vault.store.db, place, null)
-    const key = openPendingKey(vault, name, begun)
+    refuseMerge(begun)
+    const key = findPendingKey(vault, name, begun)
+    if (!key) throw pendingNotFound()
     const [leaf] = chain
     if (!leaf) throw propertyWrong('x5c')
     if (!isKeyOf(key, leaf)) {
@@ -127,12 +136,13 @@ const mergeCertificate = vaultOperation(
   },
 )
 
-/** The key that waits. @throws Fault `PendingNotFound` when the operation is complete */
-function openPendingKey(vault: VaultCall, name: string, { state, sealed }: Pending) {
-  if (!sealed) throw new Fault<VaultFaultCode>('PendingNotFound', 'Pending certificate not found')
-  const place = pendingSealPlace(name, state.requestId)
-  const der = vault.scope.openBytes(place, sealed).open()
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+/** While an issuer works on an order, nobody else may answer it (key-vault.md §10.5). */
+function refuseMerge({ state, dueAtMs }: Pending): void {
+  if (state.status !== 'inProgress' || dueAtMs === undefined) return
+  throw new Fault<VaultFaultCode>(
+    'MergeForbidden',
+    `Merge is forbidden on pending object created with issuer : ${state.policy.issuer.name} while it is in progess.`,
+  )
 }
 
 /** From a request to a certificate (key-vault.md §10.4, §10.5). */

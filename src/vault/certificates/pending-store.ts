@@ -6,6 +6,15 @@ import type { ObjectTables, PendingTable } from '../objects/tables.ts'
 import type { Tags } from '../objects/version.ts'
 import type { CertificatePolicy } from './policy.ts'
 
+interface Where {
+  readonly vault: string
+  /** Lower case. */
+  readonly name: string
+}
+
+/** Orders read at once while the due ones are answered. */
+const DUE_BATCH = 100
+
 /** A begun operation, in the vendor's states (key-vault.md §10.4). */
 export interface PendingState {
   readonly requestId: string
@@ -20,6 +29,8 @@ export interface PendingState {
   readonly enabled?: boolean | undefined
   readonly tags?: Tags | undefined
   readonly createdAtMs: number
+  /** Orders are answered by the clock, too, and then no request names the vault. */
+  readonly vaultName?: string
 }
 
 export interface Pending {
@@ -27,12 +38,13 @@ export interface Pending {
   readonly displayName: string
   readonly state: PendingState
   readonly sealed: Uint8Array | null
+  /** When an order is answered at the earliest. */
+  readonly dueAtMs?: number | undefined
 }
 
-interface Where {
-  readonly vault: string
-  /** Lower case. */
-  readonly name: string
+/** An order that the clock says is to be answered. */
+export interface DueOrder extends Where {
+  readonly dueAtMs: number
 }
 
 const pendingByName = statement<ObjectTables, Where, PendingTable>((query, parameter) =>
@@ -57,7 +69,19 @@ const insertPending = statement<ObjectTables, PendingTable>((query, parameter) =
     display_name: parameter('display_name'),
     state: parameter('state'),
     sealed: parameter<Uint8Array | null>('sealed'),
+    due_at_ms: parameter<number | null>('due_at_ms'),
   }),
+)
+
+const dueOrders = statement<ObjectTables, { nowMs: number; afterMs: number }, PendingTable>(
+  (query, parameter) =>
+    query
+      .selectFrom('vault_certificate_pending')
+      .selectAll()
+      .where('due_at_ms', '<=', parameter<number>('nowMs'))
+      .where('due_at_ms', '>', parameter<number>('afterMs'))
+      .orderBy('due_at_ms')
+      .limit(DUE_BATCH),
 )
 
 /** Operations of names that have no certificate yet. */
@@ -91,6 +115,7 @@ function fromRow(row: PendingTable): Pending {
     displayName: row.display_name,
     state: JSON.parse(row.state) as PendingState,
     sealed: row.sealed,
+    dueAtMs: row.due_at_ms ?? undefined,
   }
 }
 
@@ -110,7 +135,11 @@ export async function readPending(
 ): Promise<Pending> {
   const found = await findPending(rows, where)
   if (found && (requestId === null || requestId === found.state.requestId)) return found
-  throw new Fault<VaultFaultCode>('PendingNotFound', 'Pending certificate not found')
+  throw pendingNotFound()
+}
+
+export function pendingNotFound(): Fault<VaultFaultCode> {
+  return new Fault('PendingNotFound', 'Pending certificate not found')
 }
 
 /** Replaces what the name had. */
@@ -126,11 +155,21 @@ export async function putPending(
     display_name: pending.displayName,
     state: JSON.stringify(pending.state),
     sealed: pending.sealed,
+    due_at_ms: pending.dueAtMs ?? null,
   })
 }
 
 export async function dropPending(tx: Writing, { vault, name }: Where): Promise<void> {
   await tx.run(deletePending, { vault, name })
+}
+
+/** Orders due by `nowMs` that were due after `afterMs`, the oldest first; a batch at most. */
+export async function listDueOrders(
+  rows: Rows,
+  bounds: { readonly nowMs: number; readonly afterMs: number },
+): Promise<DueOrder[]> {
+  const found = await rows.all(dueOrders, bounds)
+  return found.map(({ vault, name, due_at_ms }) => ({ vault, name, dueAtMs: due_at_ms ?? 0 }))
 }
 
 /** Operations whose names have no certificate yet, in the order of their lower-case names. */

@@ -162,7 +162,7 @@ function readX509(
   const old = before?.x509_props
   const sans = isObject(given['sans']) ? readSans(given['sans']) : old?.sans
   const subject = findString(given['subject'], 'subject') ?? old?.subject ?? ''
-  subjectToDerOrEmpty(subject)
+  subjectToDer(subject)
   if (subject === '' && !sans) throw propertyWrong('subject and sans are missing')
   const usage = findStrings(given['key_usage'], 'key_usage') ?? old?.key_usage ?? DEFAULT_USAGE
   if (!usage.every((name) => keyUsages.some((known) => known === name))) {
@@ -185,10 +185,6 @@ function readX509(
       ca: findBoolean(constraints['ca'], 'ca') ?? old?.basic_constraints.ca ?? false,
     },
   }
-}
-
-function subjectToDerOrEmpty(subject: string): void {
-  if (subject !== '') subjectToDer(subject)
 }
 
 function readSans(given: JsonObject): AlternativeNames {
@@ -233,9 +229,14 @@ function readActions(value: unknown, months: number): readonly LifetimeAction[] 
   })
 }
 
-/** 80 %: renewed by ourselves when we may sign, else somebody is told (§10.3). */
+/** True for the issuers that a vault asks by itself: `Self` and those of its list. */
+function isAsked(issuer: string): boolean {
+  return issuer !== UNKNOWN
+}
+
+/** 80 %: renewed when somebody may be asked, else the contacts are told (§10.3). */
 function defaultActions(issuer: string): readonly LifetimeAction[] {
-  const action_type = issuer === SELF ? 'AutoRenew' : 'EmailContacts'
+  const action_type = isAsked(issuer) ? 'AutoRenew' : 'EmailContacts'
   return [{ trigger: { lifetime_percentage: 80 }, action: { action_type } }]
 }
 
@@ -280,7 +281,7 @@ export function renewalTimeOf(
 ): number | undefined {
   // A certificate of less than a day would be renewed by every sweep.
   const lifeMs = validity.expiresAtMs - validity.notBeforeMs
-  if (policy.issuer.name !== SELF || lifeMs < DAY_MS) return undefined
+  if (!isAsked(policy.issuer.name) || lifeMs < DAY_MS) return undefined
   return actionTimeOf(policy, 'AutoRenew', validity)
 }
 

@@ -14,7 +14,7 @@ interface Ports {
 }
 
 /**
- * Renews the self-signed certificates whose policy wants it; gives their number. Of two processes
+ * Renews the certificates whose policy wants it; gives their number. Of two processes
  * that try at once, one does it. Certificates of deleted vaults wait.
  */
 export function renewDue(ports: Ports, store: VaultStore, nowMs: number): Promise<number> {

@@ -26,8 +26,9 @@ function valueTag(type: string): number {
   return type === TYPES['DC'] || type === TYPES['E'] ? TAG.ia5 : TAG.utf8
 }
 
-/** DER of `CN=web, O="Contoso, Inc."`. @throws Fault `PropertyWrong` */
+/** DER of `CN=web, O="Contoso, Inc."`; of no text, the empty name. @throws Fault `PropertyWrong` */
 export function subjectToDer(subject: string): Buffer {
+  if (subject === '') return sequence()
   const sets = splitOutside(subject, ',').map((rdn) =>
     tlv(TAG.set, ...splitOutside(rdn, '+').map(attributeToDer)),
   )

@@ -1,5 +1,18 @@
 import { createPublicKey, hash, type KeyObject, randomBytes, sign } from 'node:crypto'
-import { bits, context, integer, nothing, octets, oid, sequence, TAG, time, tlv } from './der.ts'
+import {
+  bits,
+  context,
+  integer,
+  nothing,
+  octets,
+  oid,
+  part,
+  readTlv,
+  sequence,
+  TAG,
+  time,
+  tlv,
+} from './der.ts'
 import { subjectToDer } from './subject.ts'
 
 /** Names beside the subject. */
@@ -19,6 +32,20 @@ export interface Holder {
   readonly ekus: readonly string[]
   readonly keyUsage: readonly string[]
   readonly isAuthority: boolean
+  /** How many authorities may stand below this one; undefined: any number. */
+  readonly pathLength?: number
+}
+
+/** Who signs a certificate: its subject as in its own certificate, and its private key. */
+export interface Signer {
+  readonly subject: string
+  readonly key: KeyObject
+}
+
+/** When a certificate is valid, in whole seconds. */
+export interface Validity {
+  readonly notBeforeMs: number
+  readonly expiresAtMs: number
 }
 
 /** Bits of KeyUsage in their order (RFC 5280, 4.2.1.3). */
@@ -36,33 +63,43 @@ export const keyUsages = [
 
 const UPN = '1.3.6.1.4.1.311.20.2.3'
 
-/** A certificate signed by its own key. Times are whole seconds. */
-export function selfSign(
+/** A certificate signed by its own key. */
+export function selfSign(holder: Holder, key: KeyObject, validity: Validity): Buffer {
+  return certify(holder, key, { subject: holder.subject, key }, validity)
+}
+
+/** A certificate for the key of `holder`, signed by `signer`; `holderKey` may be private or public. */
+export function certify(
   holder: Holder,
-  key: KeyObject,
-  validity: { readonly notBeforeMs: number; readonly expiresAtMs: number },
+  holderKey: KeyObject,
+  signer: Signer,
+  validity: Validity,
 ): Buffer {
-  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
+  const spki = spkiOf(holderKey)
   const serial = randomBytes(16)
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x01
-  const subject = subjectToDer(holder.subject)
-  const { algorithm, hashName } = signatureOf(key)
+  const { algorithm, hashName } = signatureOf(signer.key)
   const tbs = sequence(
     context(0, integer(2)),
     integer(serial),
     algorithm,
-    subject,
+    subjectToDer(signer.subject),
     sequence(time(validity.notBeforeMs), time(validity.expiresAtMs)),
-    subject,
+    subjectToDer(holder.subject),
     spki,
-    context(3, sequence(...extensionsOf(holder), ...keyIdentifiers(spki))),
+    context(3, sequence(...extensionsOf(holder), ...keyIdentifiers(spki, spkiOf(signer.key)))),
   )
-  return sequence(tbs, algorithm, bits(sign(hashName, tbs, key)))
+  return sequence(tbs, algorithm, bits(sign(hashName, tbs, signer.key)))
+}
+
+function spkiOf(key: KeyObject): Buffer {
+  const publicKey = key.type === 'public' ? key : createPublicKey(key)
+  return publicKey.export({ format: 'der', type: 'spki' })
 }
 
 /** A PKCS#10 request (RFC 2986). */
 export function requestFor(holder: Holder, key: KeyObject): Buffer {
-  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
+  const spki = spkiOf(key)
   const { algorithm, hashName } = signatureOf(key)
   const wanted = sequence(
     oid('1.2.840.113549.1.9.14'),
@@ -93,20 +130,22 @@ function extension(id: string, isCritical: boolean, value: Buffer): Buffer {
 }
 
 function extensionsOf(holder: Holder): Buffer[] {
-  const found = [
-    extension(
-      '2.5.29.19',
-      true,
-      sequence(...(holder.isAuthority ? [tlv(TAG.boolean, Buffer.from([0xff]))] : [])),
-    ),
-  ]
+  const found = [extension('2.5.29.19', true, basicConstraints(holder))]
   if (holder.keyUsage.length > 0) found.push(extension('2.5.29.15', true, usageBits(holder)))
   if (holder.ekus.length > 0) {
     found.push(extension('2.5.29.37', false, sequence(...holder.ekus.map(oid))))
   }
   const names = generalNames(holder.names)
-  if (names.length > 0) found.push(extension('2.5.29.17', false, sequence(...names)))
+  // RFC 5280, 4.2.1.6: names are critical where there is no subject.
+  const isCritical = holder.subject === ''
+  if (names.length > 0) found.push(extension('2.5.29.17', isCritical, sequence(...names)))
   return found
+}
+
+function basicConstraints({ isAuthority, pathLength }: Holder): Buffer {
+  if (!isAuthority) return sequence()
+  const length = pathLength === undefined ? [] : [integer(pathLength)]
+  return sequence(tlv(TAG.boolean, Buffer.from([0xff])), ...length)
 }
 
 function usageBits({ keyUsage }: Holder): Buffer {
@@ -142,11 +181,12 @@ function addressBytes(address: string): Buffer {
   return Buffer.from(all.map((group) => group.padStart(4, '0')).join(''), 'hex')
 }
 
-/** Subject and, signing itself, authority key identifier (RFC 5280, 4.2.1.2, method 1). */
-function keyIdentifiers(spki: Buffer): Buffer[] {
-  const identifier = hash('sha1', spki, 'buffer')
+/** Subject and authority key identifier (RFC 5280, 4.2.1.2, method 1). */
+function keyIdentifiers(spki: Buffer, signerSpki: Buffer): Buffer[] {
+  const identifier = (info: Buffer) =>
+    hash('sha1', part(readTlv(info), 1).content.subarray(1), 'buffer')
   return [
-    extension('2.5.29.14', false, octets(identifier)),
-    extension('2.5.29.35', false, sequence(tlv(0x80, identifier))),
+    extension('2.5.29.14', false, octets(identifier(spki))),
+    extension('2.5.29.35', false, sequence(tlv(0x80, identifier(signerSpki)))),
   ]
 }

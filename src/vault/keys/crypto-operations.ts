@@ -14,6 +14,7 @@ import {
   type SignAlgorithm,
   signAlgorithms,
 } from './algorithms.ts'
+import { requireToken } from './custody.ts'
 import { type EngineKey, type KeyEngine, type Later, type Named, softwareEngine } from './engine.ts'
 import { type KeyDetails, type KeyUse, openKey } from './key.ts'
 import type { PublicPart } from './material.ts'
@@ -67,14 +68,11 @@ function cryptoOperation(
 }
 
 /** Who works with a key. @throws Fault `HsmUnavailable` for a key in a token when none is configured */
-function engineOf({ hsmToken }: VaultStore, { protection }: PublicPart): Later<KeyEngine> {
+function engineOf(store: VaultStore, { protection }: PublicPart): Later<KeyEngine> {
   if (protection !== 'token') return softwareEngine
+  const token = requireToken(store)
   // Loaded when a key of a token is used: who has none pays nothing at start.
-  if (hsmToken) return import('./token-engine.ts').then((room) => new room.TokenEngine(hsmToken))
-  throw new Fault<VaultFaultCode>(
-    'HsmUnavailable',
-    'This key lives in an HSM token, and this server has none configured. Start it with --pkcs11-module and --pkcs11-token.',
-  )
+  return import('./token-engine.ts').then((room) => new room.TokenEngine(token))
 }
 
 /** base64url, with or without padding. @throws Fault `PropertyWrong` */

@@ -26,6 +26,8 @@ interface Asked {
   /** Lower case. */
   readonly name: string
   readonly keyOps: readonly string[] | undefined
+  /** A key that can be released is refused where keys never leave. */
+  readonly exportable?: boolean | undefined
 }
 
 /**
@@ -68,6 +70,15 @@ function toTokenForm({ shown, secret }: KeyMaterial): KeyObject | Buffer {
   return familyOf(shown.kty) === 'oct' ? bytes : toPrivateKeyObject(shown, bytes)
 }
 
+/** The token that has a key. @throws Fault `HsmUnavailable` when none is configured */
+export function requireToken({ hsmToken }: Pick<VaultStore, 'hsmToken'>): HsmToken {
+  if (hsmToken) return hsmToken
+  throw new Fault<VaultFaultCode>(
+    'HsmUnavailable',
+    'This key lives in an HSM token, and this server has none configured. Start it with --pkcs11-module and --pkcs11-token.',
+  )
+}
+
 function tokenFor(store: VaultStore, kty: string): HsmToken | undefined {
   return kty.endsWith('-HSM') ? store.hsmToken : undefined
 }
@@ -89,9 +100,14 @@ export function refuseTokenKey(store: VaultStore, kty: string): void {
 async function keepInToken(
   { store, vault, nowMs }: MakingCall,
   token: HsmToken,
-  { name, keyOps }: Asked,
+  { name, keyOps, exportable }: Asked,
   make: (ask: TokenAsk) => Promise<KeyMaterial>,
 ): Promise<KeyMaterial> {
+  if (exportable) {
+    throw notOffered(
+      `Keys of HSM types live in the HSM token "${token.facts.label}" and cannot leave it, so that none of them can be exportable.`,
+    )
+  }
   const version = newVersionId()
   await store.db.write((tx) => noteObject(tx, version, nowMs + ORPHAN_MS))
   try {

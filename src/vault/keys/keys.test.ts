@@ -136,14 +136,6 @@ test.each([
   expect((await ask('POST', '/keys/k/create', { body })).status).toBe(status)
 })
 
-test('key release is refused, not ignored', async () => {
-  const { ask } = await start()
-  for (const more of [{ attributes: { exportable: true } }, { release_policy: { data: 'e30' } }]) {
-    const answer = await ask('POST', '/keys/k/create', { body: { kty: 'EC', ...more } })
-    expect(answer).toMatchObject({ status: 400, body: { error: { code: 'NotSupported' } } })
-  }
-})
-
 const bytesOf = { sha256: 32, sha384: 48, sha512: 64 } as const
 const signRows: [string, object, keyof typeof bytesOf, string[]][] = [
   ...(['256', '384', '512'] as const).flatMap((bits): typeof signRows => [

@@ -10,10 +10,9 @@ import {
   randomBytes,
 } from 'node:crypto'
 import { promisify } from 'node:util'
-import { Fault } from '../../base/fault.ts'
 import { findString, type JsonObject } from '../../base/json.ts'
 import { Sealed } from '../../base/sealed.ts'
-import { propertyWrong, type VaultFaultCode } from '../faults.ts'
+import { propertyWrong } from '../faults.ts'
 import { orPropertyWrong } from '../objects/attributes.ts'
 import { type Curve, curves, pointOf } from './ecdsa.ts'
 
@@ -63,7 +62,7 @@ export function familyOf(kty: KeyType): KeyFamily {
 }
 
 /** @throws Fault `PropertyWrong` for a type that does not exist */
-function readKeyType(value: unknown): KeyType {
+export function readKeyType(value: unknown): KeyType {
   const found = keyTypes.find((type) => type === value)
   if (!found) throw propertyWrong('kty')
   return found
@@ -141,12 +140,6 @@ function ecMaterial(kty: KeyType, crv: Curve, key: KeyObject): KeyMaterial {
  */
 export function importMaterial(jwk: JsonObject, hsm: boolean): KeyMaterial {
   const given = readKeyType(jwk['kty'])
-  if (jwk['key_hsm'] !== undefined && jwk['key_hsm'] !== null) {
-    throw new Fault<VaultFaultCode>(
-      'ParameterWrong',
-      'A key wrapped for an HSM (key_hsm) cannot be imported: no HSM is present.',
-    )
-  }
   const kty = hsm && !given.endsWith('-HSM') ? (`${given}-HSM` as KeyType) : given
   const family = familyOf(kty)
   if (family === 'oct') return importOct(kty, jwk)

@@ -18,9 +18,12 @@ import { byName, replyPage } from '../objects/paging.ts'
 import { listDeleted, listLive, listVersions } from '../objects/store.ts'
 import { vaultOperation } from '../operation.ts'
 import { adoptMaterial, makeMaterial, sweepToken } from './custody.ts'
+import { findBefore, readExportability, readPolicyChange, spreadPolicy } from './exportable.ts'
 import { checkTier, readKeyChange, readKeyOps, storeKey } from './key.ts'
 import { importMaterial, readKeySpec } from './material.ts'
+import type { ReleasePolicy } from './release-policy.ts'
 import { adoptPolicy, planRotation } from './rotation-store.ts'
+import { openTransferBlob } from './transfer-blob.ts'
 import { toKeyBundle, toKeyItem } from './wire.ts'
 
 const createKey = vaultOperation(
@@ -33,8 +36,11 @@ const createKey = vaultOperation(
     const spec = readKeySpec(body)
     checkTier(vault, spec.kty)
     vault.store.throttle?.takeKey(vault.vault, spec, 'create', vault.nowMs)
-    const asked = { ...readKeyChange(body), keyOps: readKeyOps(body['key_ops']) }
-    const material = await makeMaterial(vault, spec, { name, keyOps: asked.keyOps })
+    const before = await findBefore(vault, name)
+    const exportability = readExportability(vault, body, spec.kty, before)
+    const asked = { ...readKeyChange(body), keyOps: readKeyOps(body['key_ops']), exportability }
+    const { exportable } = exportability
+    const material = await makeMaterial(vault, spec, { name, keyOps: asked.keyOps, exportable })
     return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, material, asked)))
   },
 )
@@ -48,11 +54,17 @@ const importKey = vaultOperation(
     const body = readBody(await call.readJson())
     const jwk = body['key']
     if (!isObject(jwk)) throw propertyWrong('key')
-    const brought = importMaterial(jwk, (body['Hsm'] ?? body['hsm']) === true)
+    const isWrapped = (jwk['key_hsm'] ?? null) !== null
+    const brought = isWrapped
+      ? await openTransferBlob(vault, jwk)
+      : importMaterial(jwk, (body['Hsm'] ?? body['hsm']) === true)
     checkTier(vault, brought.shown.kty)
     vault.store.throttle?.takeKey(vault.vault, brought.shown, 'use', vault.nowMs)
-    const asked = { ...readKeyChange(body), keyOps: readKeyOps(jwk['key_ops']) }
-    const material = await adoptMaterial(vault, brought, { name, keyOps: asked.keyOps })
+    const before = await findBefore(vault, name)
+    const exportability = readExportability(vault, body, brought.shown.kty, before)
+    const asked = { ...readKeyChange(body), keyOps: readKeyOps(jwk['key_ops']), exportability }
+    const { exportable } = exportability
+    const material = await adoptMaterial(vault, brought, { name, keyOps: asked.keyOps, exportable })
     return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, material, asked)))
   },
 )
@@ -77,11 +89,22 @@ const updateKey = vaultOperation(
     const change = readKeyChange(body)
     const keyOps = readKeyOps(body['key_ops'])
     const target = { kind: 'keys', name, version: call.params.version } as const
+    let policy: ReleasePolicy | undefined
     const changed = await updateObject(
       vault,
       target,
-      (found) => ({ ...change, details: keyOps && { ...found.details, key_ops: keyOps } }),
-      planRotation,
+      (found) => {
+        policy = readPolicyChange(body, found, target.version)
+        const more = {
+          ...(keyOps && { key_ops: keyOps }),
+          ...(policy && { release_policy: policy }),
+        }
+        return { ...change, details: { ...found.details, ...more } }
+      },
+      async (tx, at) => {
+        if (policy) await spreadPolicy(tx, at, policy)
+        await planRotation(tx, at)
+      },
     )
     return json(200, toKeyBundle(vault, changed))
   },

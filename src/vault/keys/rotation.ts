@@ -14,7 +14,7 @@ import type { VersionFacts } from '../objects/version.ts'
 import { vaultOperation } from '../operation.ts'
 import { discardMaterial, makeMaterial } from './custody.ts'
 import { appendKey, detailsOf, sealKey } from './key.ts'
-import { type KeyMaterial, specOf } from './material.ts'
+import { generateMaterial, type KeyMaterial, specOf } from './material.ts'
 import {
   DEFAULT_ACTIONS,
   expiryOf,
@@ -39,7 +39,11 @@ export async function rotateKey(
 ): Promise<VersionFacts | undefined> {
   const details = detailsOf(current)
   const asked = { name: place.name, keyOps: details.key_ops }
-  const material = await makeMaterial(call, specOf(details), asked)
+  // A key that can be released was made in software, and so are its next versions.
+  const spec = specOf(details)
+  const material = details.exportable
+    ? await generateMaterial(spec)
+    : await makeMaterial(call, spec, asked)
   try {
     const made = await storeNext(call, place, { current, expected, material })
     if (!made) await discardMaterial(call.store, material)
@@ -60,12 +64,17 @@ function storeNext(
   },
 ): Promise<VersionFacts | undefined> {
   const { current, expected, material } = next
+  const { exportable, release_policy, key_ops: keyOps } = detailsOf(current)
+  const exportability = {
+    ...(exportable !== undefined && { exportable }),
+    ...(release_policy && { release_policy }),
+  }
   return change(call, place, async (tx) => {
     if (expected !== undefined && (await findLatest(tx, place))?.version !== expected) {
       return undefined
     }
     const expiresAtMs = expiryOf(await findPolicy(tx, place), call.nowMs)
-    const asked = { keyOps: detailsOf(current).key_ops, tags: current.tags, expiresAtMs }
+    const asked = { keyOps, tags: current.tags, expiresAtMs, exportability }
     return appendKey(tx, call, current.name, sealKey(call, place.name, material, asked))
   })
 }

@@ -1,5 +1,6 @@
 import {
   constants,
+  createCipheriv,
   createHash,
   createHmac,
   createPublicKey,
@@ -290,6 +291,46 @@ real('a backup is refused with the reason', async () => {
   const answer = await made.ask('POST', '/keys/k/backup')
   expect(answer).toMatchObject({ status: 400, body: { error: { code: 'NotSupported' } } })
   expect(answer.body.error.message).toContain('cannot leave')
+})
+
+real.each([
+  ['CKM_RSA_AES_KEY_WRAP', 'sha1'],
+  ['RSA_AES_KEY_WRAP_256', 'sha256'],
+  ['RSA_AES_KEY_WRAP_384', 'sha384'],
+])(
+  'a transfer blob (%s) is opened by the token that has its key exchange key',
+  async (enc, oaepHash) => {
+    const made = await start()
+    const { key } = await create(made, { kty: 'RSA-HSM', key_ops: ['import'] }, 'kek')
+    const publicKey = createPublicKey({ key: { ...key, kty: 'RSA' }, format: 'jwk' })
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const aesKey = randomBytes(32)
+    const padding = constants.RSA_PKCS1_OAEP_PADDING
+    const head = publicEncrypt({ key: publicKey, padding, oaepHash }, aesKey)
+    const cipher = createCipheriv('id-aes256-wrap-pad', aesKey, Buffer.from('a65959a6', 'hex'))
+    const pkcs8 = privateKey.export({ format: 'der', type: 'pkcs8' })
+    const ciphertext = b64(Buffer.concat([head, cipher.update(pkcs8), cipher.final()]))
+    const header = { kid: key.kid, alg: 'dir', enc }
+    const blob = { schema_version: '1.0.0', header, ciphertext, generator: 'test' }
+    const wrapped = { kty: 'EC-HSM', key_hsm: b64(Buffer.from(JSON.stringify(blob))) }
+    const answer = await made.ask('PUT', '/keys/byok', { body: { key: wrapped }, version: '7.6' })
+    expect(answer.body.attributes).toMatchObject({ hsmPlatform: '1' })
+    const digest = createHash('sha256').update('text').digest()
+    const { value } = await use(made, 'sign', { alg: 'ES256', value: b64(digest) }, 'byok')
+    const form = { key: createPublicKey(privateKey), dsaEncoding: 'ieee-p1363' } as const
+    expect(verify('sha256', Buffer.from('text'), form, unb64(value))).toBe(true)
+  },
+)
+
+real('a key that could be released is refused: nothing leaves the token', async () => {
+  const made = await start()
+  const rules = { version: '1.0.0', anyOf: [{ authority: 'https://a.test', allOf: [] }] }
+  rules.anyOf[0]?.allOf.push({ claim: 'c', equals: 'v' } as never)
+  const release_policy = { data: b64(Buffer.from(JSON.stringify(rules))) }
+  const body = { kty: 'EC-HSM', attributes: { exportable: true }, release_policy }
+  const answer = await made.ask('POST', '/keys/k/create', { body, version: '7.4' })
+  expect(answer).toMatchObject({ status: 400, body: { error: { code: 'NotSupported' } } })
+  expect(answer.body.error.message).toContain('cannot leave it')
 })
 
 real('a certificate with a key of an HSM type is refused, never made in software', async () => {

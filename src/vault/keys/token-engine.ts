@@ -16,7 +16,7 @@ import type { CipherParts } from './algorithms.ts'
 import { verifyWithPoint } from './ecdsa-public.ts'
 import type { EngineKey, KeyEngine } from './engine.ts'
 import { familyOf, type PublicPart } from './material.ts'
-import { oaepDecode, pkcs1Verify, pssVerify, publicRsa, rsaEncrypt } from './rsa.ts'
+import { type HashName, oaepDecode, pkcs1Verify, pssVerify, publicRsa, rsaEncrypt } from './rsa.ts'
 import { type TokenCipher, tokenCiphers, tokenSigns } from './token-algorithms.ts'
 import { readReference, type TokenReference } from './token-reference.ts'
 
@@ -82,6 +82,18 @@ export class TokenEngine implements KeyEngine {
     return pssVerify(publicKey, asked.hashName ?? 'sha256', digest, signature)
   }
 
+  /** RSAES-OAEP with any hash; undefined when the bytes do not fit. */
+  openOaep(
+    key: Pick<EngineKey, 'shown' | 'secret'>,
+    hashName: HashName,
+    value: Buffer,
+  ): Promise<Buffer | undefined> {
+    return this.#doing(`RSA-OAEP with ${hashName}`, async () => {
+      if (value.length !== key.shown.bits / 8) return undefined
+      return (await this.#decryptOaep(key, hashName, value))?.value
+    })
+  }
+
   async #symmetric(
     key: EngineKey,
     cipher: Exclude<TokenCipher, { kind: 'rsa' }>,
@@ -138,8 +150,8 @@ export class TokenEngine implements KeyEngine {
   }
 
   async #decryptOaep(
-    key: EngineKey,
-    hashName: 'sha1' | 'sha256',
+    key: Pick<EngineKey, 'shown' | 'secret'>,
+    hashName: HashName,
     value: Buffer,
   ): Promise<CipherParts | undefined> {
     const { ref } = this.#locate(key)
@@ -184,7 +196,7 @@ export class TokenEngine implements KeyEngine {
     }
   }
 
-  #locate(key: EngineKey): { ref: ObjectRef; reference: TokenReference } {
+  #locate(key: Pick<EngineKey, 'shown' | 'secret'>): { ref: ObjectRef; reference: TokenReference } {
     const reference = readReference(key.secret)
     const { label, serial } = this.#token.facts
     if (reference.serial !== serial) {

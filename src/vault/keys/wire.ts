@@ -15,6 +15,7 @@ export function toKeyBundle(call: VaultCall, key: VersionFacts): object {
     bits: _bits,
     exportable: _exportable,
     protection: _protection,
+    release_policy,
     key_ops,
     kty,
     ...numbers
@@ -24,6 +25,7 @@ export function toKeyBundle(call: VaultCall, key: VersionFacts): object {
     attributes: keyAttributes(call, key),
     ...(key.tags !== undefined && { tags: key.tags }),
     ...(key.managed && { managed: true }),
+    ...(release_policy && { release_policy }),
   }
 }
 
@@ -42,9 +44,13 @@ export function toKeyItem(call: VaultCall, key: VersionFacts, of: 'keys' | 'vers
  * module, for every other, also of an HSM type.
  */
 function keyAttributes(call: VaultCall, key: VersionFacts): object {
-  const attributes = toAttributes(call, key)
+  const { exportable, release_policy, protection } = detailsOf(key)
+  // Keys that can be released say so in every version that has release.
+  const attributes = {
+    ...toAttributes(call, key),
+    ...(release_policy && { exportable }),
+  }
   if (!isSince(call.apiVersion, '7.5-preview.1')) return attributes
-  const { exportable, protection } = detailsOf(key)
   const hsmPlatform = protection === 'token' ? '1' : '0'
   return { ...attributes, exportable: exportable === true, hsmPlatform }
 }

@@ -54,6 +54,8 @@ export interface PendingTable {
   state: string
   /** The private key that waits for its certificate. */
   sealed: Uint8Array | null
+  /** When an order at an issuer of the vault is answered; null when there is nothing to answer. */
+  due_at_ms: number | null
 }
 
 /** The contacts and the issuers of a vault. */
@@ -74,11 +76,23 @@ export interface TokenObjectTable {
   due_at_ms: number
 }
 
+/** The authority behind the issuers of all vaults: one row. */
+export interface AuthorityTable {
+  id: string
+  /** base64 of DER, both. */
+  root: string
+  intermediate: string
+  expires_at_ms: number
+  /** The private key of the intermediate. */
+  sealed: Uint8Array
+}
+
 export interface ObjectTables {
   vault_object: ObjectTable
   vault_object_version: VersionTable
   vault_certificate_pending: PendingTable
   vault_certificate_setting: SettingTable
+  vault_certificate_authority: AuthorityTable
   vault_token_object: TokenObjectTable
 }
 
@@ -148,6 +162,28 @@ export const vaultMigrations: readonly Migration[] = [
     },
   },
   { name: 'vault-0007-expiry-events', up: addNotices },
+  {
+    name: 'vault-orders',
+    up: async (query) => {
+      await query.schema
+        .alterTable('vault_certificate_pending')
+        .addColumn('due_at_ms', 'integer')
+        .execute()
+      await query.schema
+        .createIndex('vault_certificate_pending_due')
+        .on('vault_certificate_pending')
+        .column('due_at_ms')
+        .execute()
+      await query.schema
+        .createTable('vault_certificate_authority')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('root', 'text', (column) => column.notNull())
+        .addColumn('intermediate', 'text', (column) => column.notNull())
+        .addColumn('expires_at_ms', 'integer', (column) => column.notNull())
+        .addColumn('sealed', 'blob', (column) => column.notNull())
+        .execute()
+    },
+  },
   {
     name: 'vault-0030-token-objects',
     up: async (query) => {

@@ -13,7 +13,13 @@ import { type Database, openSqlite, type Statement } from '../../storage/databas
 import { type Migration, migrate } from '../../storage/migrations.ts'
 import { loadRootKey } from '../../storage/root-key-file.ts'
 import { Sealer, sealingMigrations } from '../../storage/sealing.ts'
-import { openVault, type ThrottleLimits, type Vault, vaultMigrations } from '../index.ts'
+import {
+  openVault,
+  type ThrottleLimits,
+  type Vault,
+  type VaultPorts,
+  vaultMigrations,
+} from '../index.ts'
 import type {
   AuditEntry,
   Authorizer,
@@ -153,6 +159,7 @@ export interface TestOptions {
   readonly cacheBytes?: number
   readonly limits?: ThrottleLimits
   readonly hsmToken?: HsmToken
+  readonly release?: NonNullable<VaultPorts['release']>
   /** Stands before the vault's database, for example to slow it down. */
   readonly through?: (db: Database<unknown>) => Database<unknown>
   readonly events?: EventSink
@@ -206,6 +213,7 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     ...(options.routes && { routes: options.routes }),
     ...(options.limits && { limits: options.limits }),
     ...(options.hsmToken && { hsmToken: options.hsmToken }),
+    ...(options.release && { release: options.release }),
     ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
   })
   const server = await listen(vault, clock, (error) => bugs.push(error))
