@@ -18,7 +18,8 @@ const policy = (issuer: string) => ({
 })
 
 /** One of everything that the room seals. */
-async function fill({ ask }: TestVault): Promise<void> {
+async function fill({ ask, vault }: TestVault): Promise<void> {
+  await vault.certificateAuthority()
   const made = [
     await ask('PUT', '/secrets/Db', { body: { value: 'one' } }),
     await ask('PUT', '/secrets/Db', { body: { value: 'two' } }),
