@@ -54,6 +54,8 @@ export interface NewCertificate {
   readonly policy: CertificatePolicy
   readonly enabled: boolean | undefined
   readonly tags: Tags | undefined
+  /** As asked for; an order that is kept is in `issued`. */
+  readonly preserveCertOrder?: boolean | undefined
 }
 
 interface StoredPolicy {
@@ -102,7 +104,11 @@ export function sealCertificate(
     {
       ...common,
       sealed: seal('certificates', leaf),
-      details: { x5t: thumbprint(leaf), subject: issued.subject },
+      details: {
+        x5t: thumbprint(leaf),
+        subject: issued.subject,
+        ...(made.preserveCertOrder !== undefined && { preserveCertOrder: made.preserveCertOrder }),
+      },
     },
     {
       ...common,
@@ -133,10 +139,22 @@ export async function appendCertificate(
     const version = made.sealed[index]
     if (!version) throw new Error('A certificate has three parts.')
     const managed = place.kind !== 'certificates'
-    const stored = await addVersion(tx, place, displayName, { ...version, managed })
+    const details = await withPrevious(tx, place, version.details)
+    const stored = await addVersion(tx, place, displayName, { ...version, details, managed })
     await announceVersion(tx, call, place.kind, { ...version, name: stored.display_name })
   }
   return keepPolicy(tx, call, places[0] as Place, made.policy)
+}
+
+/** A certificate's secret names the version before it. */
+async function withPrevious(
+  tx: Writing,
+  place: Place,
+  details: object | undefined,
+): Promise<object | undefined> {
+  if (place.kind !== 'secrets') return details
+  const before = await findLatest(tx, place)
+  return before ? { ...details, previousVersion: before.version } : details
 }
 
 /** Keeps a policy and plans by it; gives the newest version. */

@@ -773,17 +773,6 @@ test.each([
   },
 )
 
-test('preserveCertOrder is refused, not ignored', async () => {
-  const { ask } = await start()
-  for (const [preserveCertOrder, status] of [
-    [true, 400],
-    [false, 202],
-  ]) {
-    const body = { policy: SELF, preserveCertOrder }
-    expect((await ask('POST', '/certificates/c/create', { body })).status).toBe(status)
-  }
-})
-
 test('a certificate without a life is not renewed by every sweep', async () => {
   const { ask, vault } = await start()
   await create(ask, 'c', { ...SELF, x509_props: { subject: 'CN=c', validity_months: 0 } })

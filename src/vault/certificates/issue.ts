@@ -43,6 +43,7 @@ interface Asked {
   readonly policy: CertificatePolicy
   readonly enabled: boolean | undefined
   readonly tags: PendingState['tags']
+  readonly preserveCertOrder?: boolean | undefined
 }
 
 /** The policy of a create: the one given, else the certificate's own. @throws Fault `PropertyWrong` */
@@ -85,6 +86,7 @@ export async function beginCertificate(call: VaultCall, asked: Asked): Promise<P
     policy,
     enabled: asked.enabled,
     tags: asked.tags,
+    preserveCertOrder: asked.preserveCertOrder,
     createdAtMs: call.nowMs,
     vaultName: call.vault.name,
   }
@@ -145,7 +147,7 @@ async function keyFor(
 function signSelf(
   call: CertificateCall,
   key: KeyObject,
-  asked: Pick<Asked, 'policy' | 'enabled' | 'tags'>,
+  asked: Pick<Asked, 'policy' | 'enabled' | 'tags' | 'preserveCertOrder'>,
 ): NewCertificate {
   const der = selfSign(holderOf(asked.policy), key, validityOf(asked.policy, call.nowMs))
   return { ...asked, key, issued: toIssued([der]) }

@@ -13,6 +13,8 @@ import { keyUsages } from './x509.ts'
 /** A certificate with its chain, the leaf first. */
 export interface Issued {
   readonly certificates: readonly Buffer[]
+  /** The same in the order of an import that wants to keep it; absent: as `certificates`. */
+  readonly ordered?: readonly Buffer[]
   readonly notBeforeMs: number
   readonly expiresAtMs: number
   readonly subject: string
@@ -55,11 +57,12 @@ export interface Imported {
 }
 
 /**
- * The `value` of an import: PFX in base64, or PEM, plain or in base64.
+ * The `value` of an import: PFX in base64, or PEM, plain or in base64. `keepsOrder`: the certificates stay
+ * in their order in the secret, wherever the leaf is among them.
  *
  * @throws Fault `CertificateUnreadable`
  */
-export function readImported(value: string, password: string): Imported {
+export function readImported(value: string, password: string, keepsOrder = false): Imported {
   const isPlainPem = value.includes('-----BEGIN')
   const bytes = Buffer.from(value, 'base64')
   const pem = isPlainPem ? value : bytes.toString('utf8')
@@ -70,7 +73,12 @@ export function readImported(value: string, password: string): Imported {
   const leaf = content.certificates.find((der) => isKeyOf(key, der))
   if (!leaf) throw unreadable('No certificate belongs to the private key.')
   const rest = content.certificates.filter((der) => der !== leaf)
-  return { issued: toIssued([leaf, ...rest]), key, contentType: isPem ? PEM_TYPE : PFX_TYPE }
+  const issued = toIssued([leaf, ...rest])
+  return {
+    issued: keepsOrder ? { ...issued, ordered: content.certificates } : issued,
+    key,
+    contentType: isPem ? PEM_TYPE : PFX_TYPE,
+  }
 }
 
 function openPkcs8(der: Buffer): KeyObject {
@@ -90,9 +98,12 @@ export function toMaterial(key: KeyObject, isHsm: boolean): KeyMaterial {
 
 /** The value of the backing secret; without the key when it may not be exported. */
 export function toSecretValue(policy: CertificatePolicy, issued: Issued, key: KeyObject): Sealed {
+  const [leaf] = issued.certificates
+  const certificates = issued.ordered ?? issued.certificates
   const content: PfxContent = {
     key: policy.key_props.exportable ? key.export({ format: 'der', type: 'pkcs8' }) : undefined,
-    certificates: issued.certificates,
+    certificates,
+    ...(leaf && { leafAt: certificates.indexOf(leaf) }),
   }
   const isPem = policy.secret_props.contentType === PEM_TYPE
   return new Sealed(isPem ? writePem(content) : writePfx(content).toString('base64'))

@@ -1,7 +1,8 @@
-import { findString, isObject, type JsonObject } from '../../base/json.ts'
+import { findBoolean, findString, isObject, type JsonObject } from '../../base/json.ts'
 import { empty, json } from '../../http/reply.ts'
+import { isSince } from '../api-versions.ts'
 import type { VaultCall } from '../context.ts'
-import { notOffered, propertyWrong } from '../faults.ts'
+import { propertyWrong } from '../faults.ts'
 import {
   deletedMembers,
   orPropertyWrong,
@@ -54,16 +55,21 @@ import {
 
 const TAG_LIMIT_CHARACTERS = 256
 
-/**
- * `enabled` and `tags` of a body; a certificate's times are its own.
- *
- * @throws Fault `PropertyWrong`, or `NotOffered`: the leaf always comes first
- */
+/** `enabled` and `tags` of a body; a certificate's times are its own. @throws Fault `PropertyWrong` */
 export function readCertificateChange(body: JsonObject) {
-  if (body['preserveCertOrder'] === true) {
-    throw notOffered('preserveCertOrder is not offered: the leaf is always the first certificate.')
-  }
   return { enabled: readAttributes(body).enabled, tags: readTags(body, TAG_LIMIT_CHARACTERS) }
+}
+
+/**
+ * Whether the chain keeps the order in which it came; undefined when the body does not say. Known from
+ * 7.6 (key-vault.md §2.5).
+ *
+ * @throws Fault `PropertyWrong`
+ */
+export function readPreserveOrder(vault: VaultCall, body: JsonObject): boolean | undefined {
+  if (!isSince(vault.apiVersion, '7.6-preview.1')) return undefined
+  const name = 'preserveCertOrder'
+  return orPropertyWrong(name, () => findBoolean(body[name], name))
 }
 
 const importCertificate = vaultOperation(
@@ -77,7 +83,8 @@ const importCertificate = vaultOperation(
     const value = body['value']
     if (typeof value !== 'string') throw propertyWrong('value')
     const password = orPropertyWrong('pwd', () => findString(body['pwd'], 'pwd')) ?? ''
-    const imported = readImported(value, password)
+    const preserveCertOrder = readPreserveOrder(vault, body)
+    const imported = readImported(value, password, preserveCertOrder)
     const nowS = Math.floor(vault.nowMs / 1000)
     const derived = readPolicy(derivePolicy(imported), undefined, nowS)
     const given = isObject(body['policy']) ? body['policy'] : {}
@@ -89,7 +96,7 @@ const importCertificate = vaultOperation(
       x509_props: derived.x509_props,
       issuer: { name: UNKNOWN },
     }
-    const made = { ...imported, ...readCertificateChange(body), policy }
+    const made = { ...imported, ...readCertificateChange(body), policy, preserveCertOrder }
     const sealed = sealCertificate(vault, name, made)
     const stored = await change(vault, placesOf(vault, name), async (tx) => {
       await refuseSecond(tx, placeOf(vault, 'certificates', name))

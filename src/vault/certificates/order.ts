@@ -133,8 +133,8 @@ export async function settleOrder(call: CertificateCall, place: Place): Promise<
   const { state } = begun
   const result = await fillOrder(call, state.policy, key)
   if ('error' in result) return endOrder(call, place, begun, result.error)
-  const { policy, enabled, tags } = state
-  const made = { policy, enabled, tags, key, issued: result.issued }
+  const { policy, enabled, tags, preserveCertOrder } = state
+  const made = { policy, enabled, tags, preserveCertOrder, key, issued: result.issued }
   const sealed = sealCertificate(call, place.name, made, state.version)
   try {
     await endOrder(call, place, begun, sealed)

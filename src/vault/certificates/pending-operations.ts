@@ -8,7 +8,7 @@ import { vaultOperation } from '../operation.ts'
 import { appendCertificate, placesOf, sealCertificate } from './certificate.ts'
 import { beginCertificate, policyForCreate } from './issue.ts'
 import { isKeyOf, toIssued } from './issued.ts'
-import { readCertificateChange } from './operations.ts'
+import { readCertificateChange, readPreserveOrder } from './operations.ts'
 import { findPendingKey, settleOrder } from './order.ts'
 import {
   dropPending,
@@ -30,7 +30,8 @@ const createCertificate = vaultOperation(
     const body = readBody(await call.readJson())
     const given = isObject(body['policy']) ? body['policy'] : undefined
     const policy = await policyForCreate(vault, name, given)
-    const asked = { displayName, policy, ...readCertificateChange(body) }
+    const preserveCertOrder = readPreserveOrder(vault, body)
+    const asked = { displayName, policy, ...readCertificateChange(body), preserveCertOrder }
     const begun = await beginCertificate(vault, asked)
     const at = `${vault.uri}/certificates/${displayName}/pending`
     return json(202, toOperationBody(vault, begun), {
@@ -124,6 +125,7 @@ const mergeCertificate = vaultOperation(
       policy,
       enabled: given.enabled ?? begun.state.enabled,
       tags: given.tags ?? begun.state.tags,
+      preserveCertOrder: begun.state.preserveCertOrder,
     }
     const sealed = sealCertificate(vault, name, made, begun.state.version)
     const stored = await change(vault, placesOf(vault, name), async (tx) => {

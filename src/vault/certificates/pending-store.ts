@@ -28,6 +28,7 @@ export interface PendingState {
   readonly policy: CertificatePolicy
   readonly enabled?: boolean | undefined
   readonly tags?: Tags | undefined
+  readonly preserveCertOrder?: boolean | undefined
   readonly createdAtMs: number
   /** Orders are answered by the clock, too, and then no request names the vault. */
   readonly vaultName?: string

@@ -29,6 +29,8 @@ import {
 export interface PfxContent {
   readonly key: Buffer | undefined
   readonly certificates: readonly Buffer[]
+  /** Which of the certificates is the key's; the first unless told. */
+  readonly leafAt?: number
 }
 
 const ID = {
@@ -75,14 +77,14 @@ const BLOCK_BYTES: Readonly<Record<string, number>> = {
 }
 
 /** PKCS#12 (RFC 7292) with the empty password: PBES2, AES-256-CBC, HMAC-SHA-256. */
-export function writePfx({ key, certificates }: PfxContent): Buffer {
-  const id = hash('sha1', certificates[0] ?? Buffer.alloc(0), 'buffer')
+export function writePfx({ key, certificates, leafAt = 0 }: PfxContent): Buffer {
+  const id = hash('sha1', certificates[leafAt] ?? Buffer.alloc(0), 'buffer')
   const attributes = tlv(TAG.set, sequence(oid(ID.localKeyId), tlv(TAG.set, octets(id))))
   const certBags = certificates.map((der, index) =>
     sequence(
       oid(ID.certBag),
       context(0, sequence(oid(ID.x509), context(0, octets(der)))),
-      ...(index === 0 && key ? [attributes] : []),
+      ...(index === leafAt && key ? [attributes] : []),
     ),
   )
   const { algorithm, text } = encrypt(sequence(...certBags))

@@ -1,3 +1,4 @@
+import { isSince } from '../api-versions.ts'
 import type { VaultCall } from '../context.ts'
 import { toAttributes, toSeconds } from '../objects/attributes.ts'
 import { openValue, placeOf } from '../objects/objects.ts'
@@ -30,7 +31,14 @@ export async function toCertificateBundle(call: VaultCall, found: ObjectVersion)
     ...(found.tags !== undefined && { tags: found.tags }),
     ...(stored && { policy: toPolicyBody(call, found.name, stored.policy) }),
     ...(begun && { pending: { id: `${id}/pending` } }),
+    ...orderMember(call, found.details?.['preserveCertOrder']),
   }
+}
+
+/** From 7.6, for those who said what they want (key-vault.md §2.5). */
+function orderMember(call: VaultCall, preserveCertOrder: unknown): object {
+  const isShown = preserveCertOrder !== undefined && isSince(call.apiVersion, '7.6-preview.1')
+  return isShown ? { preserveCertOrder } : {}
 }
 
 /** `CertificateItem`; the id names the version only in a list of versions. */
@@ -97,5 +105,6 @@ export function toOperationBody(call: VaultCall, { displayName, state }: Pending
     ...(state.error && { error: state.error }),
     ...(state.status === 'completed' && { target: id }),
     request_id: state.requestId,
+    ...orderMember(call, state.preserveCertOrder),
   }
 }

@@ -1,3 +1,4 @@
+import { isSince } from '../api-versions.ts'
 import type { VaultCall } from '../context.ts'
 import { toAttributes } from '../objects/attributes.ts'
 import type { VersionFacts } from '../objects/version.ts'
@@ -14,6 +15,10 @@ export function toSecretBundle(call: VaultCall, secret: VersionFacts, value?: st
   if (secret.managed) {
     bundle['kid'] = `${call.uri}/keys/${secret.name}/${secret.version}`
     bundle['managed'] = true
+    const previous = secret.details?.['previousVersion']
+    if (previous !== undefined && isSince(call.apiVersion, '2025-07-01')) {
+      bundle['previousVersion'] = previous
+    }
   }
   return bundle
 }
