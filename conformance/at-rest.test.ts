@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { globSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -246,8 +246,10 @@ test('a wrong passphrase is one clear error, and nothing of the directory is tou
   await expect.poll(() => globSync('*-wal', { cwd: estate.data }), { timeout: 10_000 }).toEqual([])
   const state = () =>
     globSync('**', { cwd: estate.data }).map((name) => {
-      const { mtimeMs, size, mode } = statSync(path.join(estate.data, name))
-      return { name, mtimeMs, size, mode }
+      const file = path.join(estate.data, name)
+      const { mtimeMs, mode } = statSync(file)
+      const bytes = statSync(file).isFile() ? readFileSync(file) : Buffer.alloc(0)
+      return { name, mtimeMs, mode, hash: createHash('sha256').update(bytes).digest('hex') }
     })
   const before = state()
   const wrong = passphraseFile()
@@ -266,6 +268,7 @@ test('a wrong passphrase is one clear error, and nothing of the directory is tou
 }, 60_000)
 
 test('a person types the passphrase, and it is not shown', async () => {
+  await say(['down'])
   const passphrase = readFileSync(present, 'utf8').trimEnd()
   const shown = await estate.inTerminal(['keyvault', 'list', '--query', 'length(@)'], {
     answers: [passphrase],
@@ -274,7 +277,19 @@ test('a person types the passphrase, and it is not shown', async () => {
   expect(shown.stdout).toContain('Passphrase of the data directory: ')
   expect(shown.stdout).toMatch(/\n\d\s*$/)
   expect(shown.code).toBe(0)
-}, 30_000)
+  // A server in the background is given it over a pipe.
+  const up = ['up', '--port', '0', '--proxy-port', '0', '--detach', '--query', 'state']
+  const started = await estate.inTerminal(up, { answers: [passphrase] })
+  said.push(started)
+  expect(started.stdout).toContain('running')
+  await say(['down'])
+  const wrong = await estate.inTerminal(up, { answers: ['not the passphrase'] })
+  expect(wrong.stdout).toContain('ERROR: The passphrase does not fit')
+  const ended = await estate.inTerminal(['keyvault', 'list'], {
+    interruptAfter: 'Passphrase of the data directory: ',
+  })
+  expect([ended.code, ended.stdout]).toEqual([1, expect.stringContaining('Nothing was changed.')])
+}, 60_000)
 
 test('no passphrase, root key or data key is in a file, an output or an argument list', () => {
   expect(canaries.size).toBeGreaterThan(20)

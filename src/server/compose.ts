@@ -48,6 +48,8 @@ export interface Estate {
   readonly hasToken: boolean
   /** Opened when it is first asked for: the largest room, and vaults do not need it. */
   devops(): Promise<OpenDevops>
+  /** Removes data keys that nothing has used for a day. */
+  dropRetiredKeys(): Promise<void>
   close(): Promise<void>
 }
 
@@ -130,6 +132,10 @@ export async function openEstate(
       return opened
     }
     const unfollow = sealer.follow()
+    const dropRetiredKeys = async () => {
+      const { dropRetired } = await import('../storage/data-key-change.ts')
+      await dropRetired({ db, nowMs: () => clock.nowMs(), columns: loadSealedColumns })
+    }
     const close = async () => {
       await monitor.close()
       await unfollow()
@@ -137,7 +143,10 @@ export async function openEstate(
       await door.close()
     }
     const hasToken = hsmToken !== undefined
-    return { db, ids, identity, arm, vault, monitor, events, hasToken, devops, close }
+    return {
+      ...{ db, ids, identity, arm, vault, monitor, events, hasToken },
+      ...{ devops, dropRetiredKeys, close },
+    }
   } catch (error) {
     await db.close()
     await door.close()

@@ -25,7 +25,7 @@ export interface Given {
 }
 
 /** The kinds of root key a directory may have. */
-export const rootKeyProviders: readonly string[] = [...Object.keys(rootKeySources), 'pkcs11']
+const rootKeyProviders: readonly string[] = [...Object.keys(rootKeySources), 'pkcs11']
 
 /** @throws Fault `UsageWrong` for a word that is no kind of root key */
 export function toProvider(word: string): RootKeyProvider {

@@ -116,8 +116,9 @@ async function readDescriptor(word: string, names: Names): Promise<string> {
   const fd = Number(word)
   try {
     if (!Number.isInteger(fd) || fd < 0) throw new Error('it is no number')
-    // It stays open, whoever opened it: it may be standard input.
-    return await text(createReadStream('', { fd, end: MOST_CHARACTERS * 4, autoClose: false }))
+    // Standard input stays open; a pipe is closed, so that who writes to it may end.
+    const autoClose = fd > 2
+    return await text(createReadStream('', { fd, end: MOST_CHARACTERS * 4, autoClose }))
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
     throw new Fault(

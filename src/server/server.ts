@@ -145,6 +145,7 @@ function startSweeping(estate: Estate, ending: Ending): void {
     void sweep()
     estate.events.sweep(systemClock.nowMs()).catch(reportBug)
     estate.arm.purgeExpired().catch(reportBug)
+    estate.dropRetiredKeys().catch(reportBug)
   }, SWEEP_MS)
   timer.unref()
   ending.push(() => clearInterval(timer))

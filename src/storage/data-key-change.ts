@@ -64,7 +64,7 @@ export async function changeDataKeys(change: DataKeyChange): Promise<DataKeysCha
   const lock = path.join(change.dataDirectory, 'data-key.lock')
   const unlock = lockFile(lock, 'changes the data keys')
   try {
-    const dropped = await dropRetired(change)
+    const dropped = await dropRetired({ ...change, columns: async () => change.columns })
     const newIds = await announce(change)
     // Until then nobody seals with the new keys, and all processes get to know them.
     await (change.wait ?? setTimeout)(ACTIVE_AFTER_MS + 500)
@@ -175,8 +175,17 @@ async function retire(
   })
 }
 
-/** Removes keys that were retired long ago, when still nothing uses them. */
-async function dropRetired({ db, columns, nowMs }: DataKeyChange): Promise<number> {
+/**
+ * Removes keys that were retired a day ago, when still nothing uses them; servers do it too. Gives how
+ * many.
+ */
+export async function dropRetired({
+  db,
+  columns,
+  nowMs,
+}: Pick<DataKeyChange, 'db' | 'nowMs'> & {
+  readonly columns: () => Promise<readonly SealedColumn[]>
+}): Promise<number> {
   const keys = db as Database<SealingTables>
   const rows = await keys.query
     .selectFrom('data_key')
@@ -184,7 +193,7 @@ async function dropRetired({ db, columns, nowMs }: DataKeyChange): Promise<numbe
     .where('retired_at_ms', '<=', nowMs() - DROP_AFTER_MS)
     .execute()
   if (rows.length === 0) return 0
-  const used = await usedKeys(db, columns)
+  const used = await usedKeys(db, await columns())
   const unused = rows.filter(({ id }) => !used.has(toIdBytes(id).toString('latin1')))
   await keys.write(async ({ query }) => {
     for (const { id } of unused) await query.deleteFrom('data_key').where('id', '=', id).execute()

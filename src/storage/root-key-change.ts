@@ -70,7 +70,7 @@ export async function changeRootKey(
 export async function finishChange(
   change: Pick<RootKeyChange, 'dataDirectory' | 'db' | 'ring'>,
 ): Promise<void> {
-  if (change.ring.records().length < 2) return
+  if (change.ring.isTidy()) return
   let unlock: () => void
   try {
     unlock = lock(change.dataDirectory)

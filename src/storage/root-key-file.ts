@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../base/fault.ts'
 import { createPrivateFile, findText, refuseOpenMode, replacePrivateFile } from './files.ts'
-import { fits, localRootKey, type RootKeySource } from './root-key.ts'
+import { fits, localRootKey, type RootKey, type RootKeySource } from './root-key.ts'
 
 /**
  * The root key in `root.key` (mode 0600): 32 random bytes, base64. While one is being replaced the
@@ -25,19 +25,7 @@ export const fileSource: RootKeySource = {
     }
     return undefined
   },
-  discard: async ({ dataDirectory }, _record, kept) => {
-    const file = fileOf(dataDirectory)
-    const keep = new Set(
-      kept.flatMap(({ provider, material }) =>
-        provider === 'file' && material ? [material.export().toString('base64')] : [],
-      ),
-    )
-    const lines = readKeyLines(file)
-    const left = lines.filter((line) => keep.has(line))
-    if (left.length === lines.length) return
-    replacePrivateFile(file, left.map((line) => `${line}\n`).join(''))
-    if (left.length === 0) rmSync(file, { force: true })
-  },
+  discard: async ({ dataDirectory }, _record, kept) => keepLines(dataDirectory, kept),
   explain: ({ dataDirectory }) => {
     const file = fileOf(dataDirectory)
     const what = existsSync(file)
@@ -45,6 +33,26 @@ export const fileSource: RootKeySource = {
       : `${file} is missing, and the data beside it is sealed with it.`
     return `${what} Put the root.key that belongs to it back from a backup. Nothing was changed.`
   },
+}
+
+/** How many keys `root.key` holds; 0 when it is absent. */
+export function countFileKeys(dataDirectory: string): number {
+  return readKeyLines(fileOf(dataDirectory)).length
+}
+
+/** Leaves only these keys in `root.key`, and no file when none of them is there. */
+export function keepLines(dataDirectory: string, kept: readonly RootKey[]): void {
+  const file = fileOf(dataDirectory)
+  const keep = new Set(
+    kept.flatMap(({ provider, material }) =>
+      provider === 'file' && material ? [material.export().toString('base64')] : [],
+    ),
+  )
+  const lines = readKeyLines(file)
+  const left = lines.filter((line) => keep.has(line))
+  if (left.length === lines.length) return
+  if (left.length === 0) rmSync(file, { force: true })
+  else replacePrivateFile(file, left.map((line) => `${line}\n`).join(''))
 }
 
 /**
@@ -65,7 +73,7 @@ function createKeyFile(dataDirectory: string, file: string): void {
   if (existsSync(path.join(dataDirectory, 'sluice.db'))) {
     throw new Fault(
       'RootKeyWrong',
-      `${file} is missing, and the data beside it is sealed with it. Put it back from a backup. Nothing was changed.`,
+      `${file} is missing, and so is root-key.json; the data beside them is sealed. Put back what was there from a backup. Nothing was changed.`,
     )
   }
   createPrivateFile(file, `${randomBytes(32).toString('base64')}\n`)

@@ -1,3 +1,4 @@
+import { readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../base/fault.ts'
 import { newGuid } from '../base/ids.ts'
@@ -13,12 +14,15 @@ import {
   type RootKeyRecord,
   type RootKeySource,
 } from './root-key.ts'
-import { fileSource, loadRootKey } from './root-key-file.ts'
+import { countFileKeys, fileSource, keepLines, loadRootKey } from './root-key-file.ts'
 
 /** The kinds of root key by name; each is loaded when a directory uses it. */
 export type RootKeySources = Readonly<
   Partial<Record<RootKeyProvider, () => Promise<RootKeySource>>>
 >
+
+/** What a process that was killed while it wrote `root.key` or `root-key.json` left. */
+const DRAFT = /^root(\.key|-key\.json)\.[0-9a-f]{12}\.part$/
 
 /** The kinds that need nothing but this room. */
 export const rootKeySources: RootKeySources = {
@@ -67,20 +71,14 @@ export class RootKeyring implements RootKeys {
    */
   static async open(place: RootKeyPlace, sources = rootKeySources): Promise<RootKeyring> {
     const parts = { place, sources }
-    const records = readRecords(place.dataDirectory)
-    if (records.length === 0) {
-      const key = localRootKey('file', newGuid(), loadRootKey(place.dataDirectory))
-      return new RootKeyring(parts, key, true)
+    for (let records = readRecords(place.dataDirectory); ; ) {
+      const key = await openAny(place, sources, records)
+      if (key) return new RootKeyring(parts, key, records.length === 0)
+      // A change that was finished between two looks has taken the key away that was looked for.
+      const again = readRecords(place.dataDirectory)
+      if (toText(again) === toText(records)) throw await noneOpens(place, sources, records)
+      records = again
     }
-    // A passphrase is asked for only when nothing opens without one.
-    const quietFirst = [...records].sort((a, b) => Number(asks(a)) - Number(asks(b)))
-    for (const record of quietFirst) {
-      const key = await (await sourceOf(sources, record.provider)).open(place, record)
-      if (key) return new RootKeyring(parts, key, false)
-    }
-    const [record] = quietFirst.slice(-1) as [RootKeyRecord]
-    const source = await sourceOf(sources, record.provider)
-    throw new Fault('RootKeyWrong', source.explain(place, record))
   }
 
   get first(): RootKey {
@@ -133,11 +131,53 @@ export class RootKeyring implements RootKeys {
     const gone = records.filter(({ id }) => id !== key.id)
     if (kept.length === 0) throw new Error('The root key that counts has no record.')
     this.#first = key
-    if (gone.length === 0) return
     for (const record of gone)
       await (await sourceOf(this.#sources, record.provider)).discard(this.#place, record, [key])
-    replacePrivateFile(fileOf(this.#place.dataDirectory), toText(kept))
+    const { dataDirectory } = this.#place
+    // A key that was made, and not yet described when its maker was killed.
+    keepLines(dataDirectory, [key])
+    if (gone.length > 0) replacePrivateFile(fileOf(dataDirectory), toText(kept))
+    for (const name of readdirSync(dataDirectory))
+      if (DRAFT.test(name)) rmSync(path.join(dataDirectory, name), { force: true })
   }
+
+  /** False when a change that was killed has left something to `keepOnly`. */
+  isTidy(): boolean {
+    const records = this.records()
+    const inFile = records.filter(({ provider }) => provider === 'file').length
+    return records.length < 2 && countFileKeys(this.#place.dataDirectory) === inFile
+  }
+}
+
+async function openAny(
+  place: RootKeyPlace,
+  sources: RootKeySources,
+  records: readonly RootKeyRecord[],
+): Promise<RootKey | undefined> {
+  if (records.length === 0) {
+    return localRootKey('file', newGuid(), loadRootKey(place.dataDirectory))
+  }
+  for (const record of quietFirst(records)) {
+    const key = await (await sourceOf(sources, record.provider)).open(place, record)
+    if (key) return key
+  }
+  return undefined
+}
+
+async function noneOpens(
+  place: RootKeyPlace,
+  sources: RootKeySources,
+  records: readonly RootKeyRecord[],
+): Promise<Fault<'RootKeyWrong'>> {
+  const record = quietFirst(records).at(-1)
+  if (!record) throw new Error('A new directory has no key.')
+  const source = await sourceOf(sources, record.provider)
+  return new Fault('RootKeyWrong', source.explain(place, record))
+}
+
+/** A passphrase is asked for only when nothing opens without one. */
+function quietFirst(records: readonly RootKeyRecord[]): readonly RootKeyRecord[] {
+  return [...records].sort((a, b) => Number(asks(a)) - Number(asks(b)))
 }
 
 /**

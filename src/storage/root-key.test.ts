@@ -336,3 +336,14 @@ test('a short passphrase is refused, and a root-key.json that others may read', 
   chmodSync(path.join(directory, 'root-key.json'), 0o644)
   await expect(open(directory)).rejects.toThrow(/chmod 600/)
 })
+
+test('what a change that was killed while it wrote its files left is removed', async () => {
+  const directory = await init('file')
+  const file = path.join(directory, 'root.key')
+  const key = readFileSync(file, 'utf8')
+  writeFileSync(file, `${key}${Buffer.alloc(32, 9).toString('base64')}\n`)
+  writeFileSync(path.join(directory, 'root.key.00112233aabb.part'), key)
+  await (await open(directory)).close()
+  expect(readFileSync(file, 'utf8')).toBe(key)
+  expect(globSync('*.part', { cwd: directory })).toEqual([])
+})

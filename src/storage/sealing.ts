@@ -242,7 +242,11 @@ export class Sealer {
   #sealerOf(scope: string, current: () => SealingKey): ScopeSealer {
     const openBytes = (place: string, sealed: Uint8Array): Sealed<Buffer> => {
       const held = this.#keys.get(keyIdOf(sealed))
-      if (held?.scope !== scope) throw sealBroken()
+      if (held?.scope !== scope) {
+        // A process that was held up for long may not know the newest keys yet; then the next try succeeds.
+        if (!held) this.refresh().catch(() => undefined)
+        throw sealBroken()
+      }
       return new Sealed(openWith(held.key, `${scope}\n${place}`, sealed))
     }
     return {

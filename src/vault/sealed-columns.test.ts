@@ -5,8 +5,10 @@ import { openSqlite } from '../storage/database.ts'
 import { loadRootKey } from '../storage/root-key-file.ts'
 import { storedValues } from '../storage/sealed-columns.ts'
 import { Sealer } from '../storage/sealing.ts'
+import { openAuthority } from './certificates/chain-authority.ts'
+import type { VaultStore } from './context.ts'
 import { vaultSealedColumns } from './sealed-columns.ts'
-import { startVault, type TestVault, tokenOf, VAULT } from './testing/test-vault.ts'
+import { NOON_MS, startVault, type TestVault, tokenOf, VAULT } from './testing/test-vault.ts'
 
 const policy = (issuer: string) => ({
   policy: {
@@ -18,8 +20,8 @@ const policy = (issuer: string) => ({
 })
 
 /** One of everything that the room seals. */
-async function fill({ ask, vault }: TestVault): Promise<void> {
-  await vault.certificateAuthority()
+async function fill({ ask, db, sealer }: TestVault): Promise<void> {
+  await openAuthority({ db: db as VaultStore['db'], sealer }, NOON_MS)
   const made = [
     await ask('PUT', '/secrets/Db', { body: { value: 'one' } }),
     await ask('PUT', '/secrets/Db', { body: { value: 'two' } }),

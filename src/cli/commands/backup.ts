@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { command } from '../command.ts'
 import { tokenHelp, toTokenChoice } from '../hsm-token.ts'
+import { maintenance } from '../maintenance.ts'
 import { secretsOf } from '../secrets.ts'
 
 export const backupCommands = [
@@ -8,7 +9,7 @@ export const backupCommands = [
     'backup create --file|-f <file>',
     'Write everything that the data directory keeps into one sealed file; servers go on meanwhile.',
     async ({ file }, { common, terminal }) => {
-      const { createBackup } = await import('../../server/index.ts')
+      const { createBackup } = await maintenance()
       const secrets = await secretsOf(terminal)
       return createBackup(common.data, path.resolve(file), { secrets })
     },
@@ -21,7 +22,7 @@ export const backupCommands = [
     'backup verify --file|-f <file>',
     'Read a backup to its end and check every byte of it.',
     async ({ file }, { terminal }) => {
-      const { verifyBackup } = await import('../../server/index.ts')
+      const { verifyBackup } = await maintenance()
       return verifyBackup(path.resolve(file), await secretsOf(terminal))
     },
     { help: { file: 'The backup to read.' } },
@@ -30,7 +31,7 @@ export const backupCommands = [
     'backup restore --file|-f <file> [--root-key <provider>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>]',
     'Make a new data directory from a backup, with a root key of its own.',
     async ({ file, rootKey, ...options }, { common, terminal }) => {
-      const { restoreBackup, toProvider } = await import('../../server/index.ts')
+      const { restoreBackup, toProvider } = await maintenance()
       const provider = toProvider(rootKey ?? 'file')
       const secrets = await secretsOf(terminal)
       const token = toTokenChoice(options)

@@ -1,5 +1,6 @@
 import { command } from '../command.ts'
 import { tokenHelp, toTokenChoice } from '../hsm-token.ts'
+import { maintenance } from '../maintenance.ts'
 import { secretsOf } from '../secrets.ts'
 
 export const rootKeyCommands = [
@@ -7,7 +8,7 @@ export const rootKeyCommands = [
     'init [--root-key <provider>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>]',
     'Make a new data directory and choose what its data is sealed with.',
     async ({ rootKey, ...options }, { common, terminal }) => {
-      const { initDataDirectory, toProvider } = await import('../../server/index.ts')
+      const { initDataDirectory, toProvider } = await maintenance()
       const provider = toProvider(rootKey ?? 'file')
       const token = toTokenChoice(options)
       return initDataDirectory(common.data, provider, { secrets: await secretsOf(terminal), token })
@@ -28,7 +29,7 @@ export const rootKeyCommands = [
     'root-key show',
     'Show which root key the data directory has; nothing of it is secret.',
     async (_options, { common }) => {
-      const { showRootKey } = await import('../../server/index.ts')
+      const { showRootKey } = await maintenance()
       return showRootKey(common.data)
     },
   ),
@@ -36,7 +37,7 @@ export const rootKeyCommands = [
     'root-key rotate [--to <provider>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>]',
     'Put a new root key in the place of the old one; servers go on meanwhile.',
     async ({ to, ...options }, { common, terminal }) => {
-      const { rotateRootKey, toProvider } = await import('../../server/index.ts')
+      const { rotateRootKey, toProvider } = await maintenance()
       const provider = to === undefined ? undefined : toProvider(to)
       const token = toTokenChoice(options)
       return rotateRootKey(common.data, provider, { secrets: await secretsOf(terminal), token })
@@ -50,7 +51,7 @@ export const rootKeyCommands = [
     'root-key rotate-data-keys [--vault-name <vault>]',
     'Make new data keys and seal what is stored with them; servers go on meanwhile.',
     async ({ vaultName }, { common, terminal }) => {
-      const { rotateDataKeys } = await import('../../server/index.ts')
+      const { rotateDataKeys } = await maintenance()
       return rotateDataKeys(common.data, vaultName, await secretsOf(terminal))
     },
     {

@@ -11,7 +11,6 @@ const generate = promisify(generateKeyPair)
 
 const ID = 'chain'
 /** The scope and the place of the intermediate's key. */
-/** What the authority's key is sealed in, and to. */
 export const AUTHORITY_SCOPE = 'certificate-authority'
 export const AUTHORITY_KEY_PLACE = 'certificates/authority/intermediate'
 
