@@ -4,17 +4,20 @@ import type { TokenVerifier } from '../http/principal.ts'
 import type { Service } from '../http/service.ts'
 import type { Database, Transaction } from '../storage/database.ts'
 import { type Caller, createAuthorization, type Decision } from './authorization.ts'
+import { purgeExpired } from './container-changes.ts'
+import { isExpired } from './containers.ts'
 import type { ArmContext, ArmParts } from './context.ts'
+import { createHsmFinder, type HsmResource } from './managed-hsms.ts'
 import type { RoleAssignment, StoredVault, Subscription } from './model.ts'
-import type { DirectoryPort } from './ports.ts'
+import type { AskKeys, DirectoryPort, HsmStatus } from './ports.ts'
 import { NO_DELAYS, openPropagation, type PropagationDelays } from './propagation.ts'
 import { createAssignment, readRoleId } from './role-assignments.ts'
 import { createArmService } from './service.ts'
 import { openStore } from './store.ts'
-import { isExpired, purgeExpiredVaults, toVaultResource, type VaultResource } from './vaults.ts'
+import { toVaultResource, type VaultResource } from './vaults.ts'
 import { armFault } from './wire-faults.ts'
 
-/** Erases a purged vault's objects. Asked again after a crash, so asking twice must do no harm. */
+/** Erases the objects of a purged vault or managed HSM. Asked again after a crash, so asking twice must do no harm. */
 export type VaultEraser = (vault: {
   readonly dataId: string
   readonly name: string
@@ -37,6 +40,8 @@ export interface Arm {
   findActiveVault(name: string): VaultResource | undefined
   /** As `findActiveVault`, by the vault's `dataId`. */
   findActiveVaultOf(dataId: string): VaultResource | undefined
+  /** The managed HSM of that name, in any case; undefined for a deleted one. In memory. */
+  findActiveHsm(name: string): HsmResource | undefined
   /** Vaults that are not deleted. */
   listVaults(): readonly VaultResource[]
   /** Data actions by role assignments; scopes nest down to one object. In memory. */
@@ -61,11 +66,11 @@ export interface Arm {
     readonly role: string
     readonly principalId: string
   }): Promise<RoleAssignment>
-  /** Registers who erases the objects of a purged vault; the name is free only after it resolves. */
+  /** Registers who erases the objects of a purged vault or managed HSM; the name is free only after it resolves. */
   onVaultPurged(erase: VaultEraser): void
   /** Registers who is told of changed access policies; making a vault changes none. */
   onPoliciesChanged(watch: PoliciesWatcher): void
-  /** Purges vaults past their retention, finishes purges that a crash cut short, forgets former roles. */
+  /** Purges vaults and managed HSMs past their retention, finishes purges that a crash cut short, forgets former roles. */
   purgeExpired(): Promise<void>
 }
 
@@ -75,6 +80,8 @@ export async function openArm(wiring: {
   readonly clock: Clock
   readonly verifier: TokenVerifier
   readonly directory: DirectoryPort
+  readonly hsmStatus: HsmStatus
+  readonly askKeys: AskKeys
   /** Absent: changes of rights take effect at once. */
   readonly delays?: PropagationDelays | undefined
 }): Promise<Arm> {
@@ -89,6 +96,8 @@ export async function openArm(wiring: {
     clock,
     directory,
     authorization,
+    hsmStatus: wiring.hsmStatus,
+    askKeys: wiring.askKeys,
     propagation,
     eraseVault: async (vault) => {
       for (const erase of erasers) await erase(vault)
@@ -124,6 +133,7 @@ export async function openArm(wiring: {
       const vault = store.vaultsOfData.list(dataId).find(({ state }) => state === 'active')
       return vault && servedOf(vault)
     },
+    findActiveHsm: createHsmFinder(store),
     listVaults: () =>
       store.vaults
         .list()
@@ -142,7 +152,7 @@ export async function openArm(wiring: {
     },
     purgeExpired: async () => {
       await propagation.sweep()
-      await purgeExpiredVaults(parts)
+      await purgeExpired(parts)
     },
   }
 }

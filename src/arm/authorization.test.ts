@@ -38,6 +38,8 @@ async function open(): Promise<Arm> {
       findPrincipal: () => ({ kind: 'ServicePrincipal' }),
       listGroups: () => [],
     },
+    hsmStatus: { isActivated: async () => false },
+    askKeys: async () => ({ status: 404 }),
   })
 }
 

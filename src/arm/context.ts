@@ -6,7 +6,7 @@ import type { Changes } from '../storage/mirror.ts'
 import type { Authorization } from './authorization.ts'
 import type { ResourceGroup, StoredVault, Subscription } from './model.ts'
 import { groupKey } from './model.ts'
-import type { DirectoryPort } from './ports.ts'
+import type { AskKeys, DirectoryPort, HsmStatus } from './ports.ts'
 import type { Propagation } from './propagation.ts'
 import type { ArmStore } from './store.ts'
 import { armFault, authorizationFailed } from './wire-faults.ts'
@@ -17,6 +17,8 @@ export interface ArmParts {
   readonly clock: Clock
   readonly authorization: Authorization
   readonly directory: DirectoryPort
+  readonly hsmStatus: HsmStatus
+  readonly askKeys: AskKeys
   readonly propagation: Propagation
   /** Erases what a purged vault held; it may be asked twice. */
   eraseVault(vault: { readonly dataId: string; readonly name: string }): Promise<void>

@@ -1,14 +1,15 @@
 import type { Call } from '../http/call.ts'
 import { type Operation, operation } from '../http/operation.ts'
 import { empty, json } from '../http/reply.ts'
+import { removeAssignmentsWithin, softDelete } from './container-changes.ts'
+import { type ContainerKind, hsmKind, vaultKind } from './containers.ts'
 import { type ArmContext, findTags, groupNotFound, readBody, readGroup, toPage } from './context.ts'
 import { answerAccepted } from './finished-operations.ts'
 import { findLocation, listLocationNames } from './locations.ts'
-import { groupKey, type ResourceGroup } from './model.ts'
+import { groupKey, type ResourceGroup, type StoredResource } from './model.ts'
 import { listReadable } from './readable.ts'
 import { compileResourceFilter } from './resource-filter.ts'
-import { groupScope, vaultScope } from './scopes.ts'
-import { removeAssignmentsWithin, softDeleteVault, VAULT_TYPE } from './vaults.ts'
+import { groupScope } from './scopes.ts'
 import { armFault } from './wire-faults.ts'
 
 const armOperation = operation<ArmContext>()
@@ -85,8 +86,14 @@ export const groupOperations: readonly Operation<ArmContext>[] = [
       await store.mirrors.write(async (changes) => {
         const group = await changes.find(store.groups, key)
         if (!group) throw groupNotFound(name)
-        for (const vault of await changes.list(store.vaults, 'group_key', key)) {
-          if (vault.state === 'active') await softDeleteVault(store, changes, vault, clock.nowMs())
+        const nowMs = clock.nowMs()
+        for (const item of await changes.list(store.vaults, 'group_key', key)) {
+          if (item.state === 'active') {
+            await softDelete(vaultKind, store, changes, { item, nowMs })
+          }
+        }
+        for (const item of await changes.list(store.hsms, 'group_key', key)) {
+          if (item.state === 'active') await softDelete(hsmKind, store, changes, { item, nowMs })
         }
         await removeAssignmentsWithin(store, changes, groupScope(subscription, name))
         await changes.remove(store.groups, key)
@@ -133,30 +140,29 @@ function answerResources(
 ) {
   const { subscription, group } = call.params
   const filter = compileResourceFilter(call.query.get('$filter'))
-  const vaults = context.store.vaults
-    .list()
-    .filter(
-      (vault) =>
-        vault.state === 'active' &&
-        vault.subscriptionId === subscription.toLowerCase() &&
-        (group === undefined || vault.resourceGroup.toLowerCase() === group.toLowerCase()),
+  const select = <Item extends StoredResource>(kind: ContainerKind<Item>) => {
+    const items = kind
+      .mirrorOf(context.store)
+      .list()
+      .filter(
+        (item) =>
+          item.state === 'active' &&
+          item.subscriptionId === subscription.toLowerCase() &&
+          (group === undefined || item.resourceGroup.toLowerCase() === group.toLowerCase()),
+      )
+      .filter((item) => filter({ ...item, type: kind.type, group: item.resourceGroup }))
+    const { scopeOf } = kind
+    return listReadable(call, context, { action: `${kind.type}/read`, items, scopeOf }).map(
+      (item) => ({
+        id: kind.scopeOf(item),
+        name: item.name,
+        type: kind.type,
+        location: item.location,
+        tags: item.tags,
+      }),
     )
-    .filter((vault) => filter({ ...vault, type: VAULT_TYPE, group: vault.resourceGroup }))
-  const scopeOf = (vault: (typeof vaults)[number]) =>
-    vaultScope(vault.subscriptionId, vault.resourceGroup, vault.name)
-  const readable = listReadable(call, context, {
-    action: 'Microsoft.KeyVault/vaults/read',
-    items: vaults,
-    scopeOf,
-  })
-  const bodies = readable.map((vault) => ({
-    id: scopeOf(vault),
-    name: vault.name,
-    type: VAULT_TYPE,
-    location: vault.location,
-    tags: vault.tags,
-  }))
-  return json(200, toPage(call, bodies))
+  }
+  return json(200, toPage(call, [...select(vaultKind), ...select(hsmKind)]))
 }
 
 function toGroupBody(group: ResourceGroup): object {

@@ -9,6 +9,7 @@ export { type Arm, openArm, type PoliciesWatcher, type VaultEraser } from './arm
 export type { Decision } from './authorization.ts'
 export { builtInRoles } from './built-in-roles.ts'
 export type { ArmContext } from './context.ts'
+export type { HsmResource } from './managed-hsms.ts'
 export { armMigrations } from './migrations.ts'
 export type {
   AccessPolicy,
@@ -18,6 +19,6 @@ export type {
   RoleDefinition,
   Subscription,
 } from './model.ts'
-export type { DirectoryPort } from './ports.ts'
+export type { AskKeys, DirectoryPort, HsmStatus, KeyAsk } from './ports.ts'
 export type { PropagationDelays } from './propagation.ts'
 export type { VaultResource } from './vaults.ts'

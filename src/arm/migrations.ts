@@ -27,4 +27,11 @@ export const armMigrations: readonly Migration[] = [
     name: 'arm-0003-former-assignments',
     up: (query) => createDocumentTable(query, 'role_assignment_former', { key: 'key' }),
   },
+  {
+    name: 'arm-0004-managed-hsm',
+    up: async (query) => {
+      const columns = ['group_key']
+      await createDocumentTable(query, 'arm_managed_hsm', { key: 'name_key', columns })
+    },
+  },
 ]

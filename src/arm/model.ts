@@ -55,9 +55,9 @@ export interface FormerPolicies {
   readonly endedAtMs: number
 }
 
-/** A vault as it is stored; a deleted one keeps its name until it is purged. */
-export interface StoredVault {
-  /** Random and lasting: the scope under which the vault's objects are sealed and stored. */
+/** What vaults and managed HSMs keep alike; a deleted one keeps its name until it is purged. */
+export interface StoredResource {
+  /** Random and lasting: the scope under which its objects are sealed and stored. */
   readonly dataId: string
   readonly name: string
   readonly subscriptionId: string
@@ -65,22 +65,35 @@ export interface StoredVault {
   readonly location: string
   readonly tags: Readonly<Record<string, string>>
   readonly tenantId: string
-  readonly sku: 'standard' | 'premium'
-  readonly enableRbacAuthorization: boolean
   readonly softDeleteRetentionInDays: number
   readonly enablePurgeProtection: boolean
+  readonly publicNetworkAccess: string
+  readonly networkAcls?: NetworkAcls
+  readonly note: SystemNote
+  /** `purging`: the name is held while its objects are erased. */
+  readonly state: 'active' | 'deleted' | 'purging'
+  readonly deletedAtMs?: number
+}
+
+/** A vault as it is stored. */
+export interface StoredVault extends StoredResource {
+  readonly sku: 'standard' | 'premium'
+  readonly enableRbacAuthorization: boolean
   readonly accessPolicies: readonly AccessPolicy[]
   /** What they were before their last changes, oldest first; only while changes take time. */
   readonly formerPolicies?: readonly FormerPolicies[]
-  readonly publicNetworkAccess: string
-  readonly networkAcls?: NetworkAcls
   readonly enabledForDeployment: boolean
   readonly enabledForDiskEncryption: boolean
   readonly enabledForTemplateDeployment: boolean
-  readonly note: SystemNote
-  /** `purging`: the name is held while the vault's objects are erased. */
-  readonly state: 'active' | 'deleted' | 'purging'
-  readonly deletedAtMs?: number
+}
+
+/** A managed HSM as it is stored. */
+export interface StoredHsm extends StoredResource {
+  readonly skuFamily: 'B' | 'C'
+  /** `Standard_B1` and its like. */
+  readonly skuName: string
+  /** In lower case; fixed when the managed HSM is made. */
+  readonly initialAdminObjectIds: readonly string[]
 }
 
 /** What a role allows; wildcards match across slashes, case does not count. */
@@ -158,6 +171,12 @@ export const vaultTable = documentTable<StoredVault>({
   keyColumn: 'name_key',
   keyOf: (vault) => vault.name.toLowerCase(),
   columns: (vault) => ({ group_key: groupKey(vault.subscriptionId, vault.resourceGroup) }),
+})
+export const hsmTable = documentTable<StoredHsm>({
+  table: 'arm_managed_hsm',
+  keyColumn: 'name_key',
+  keyOf: (hsm) => hsm.name.toLowerCase(),
+  columns: (hsm) => ({ group_key: groupKey(hsm.subscriptionId, hsm.resourceGroup) }),
 })
 export const roleDefinitionTable = documentTable<RoleDefinition>({
   table: 'role_definition',

@@ -5,6 +5,7 @@ import { type Operation, operation } from '../http/operation.ts'
 import { empty, json } from '../http/reply.ts'
 import type { AssignmentFacts } from './authorization.ts'
 import { compileCondition } from './conditions.ts'
+import { hsmKind, readActive, vaultKind } from './containers.ts'
 import {
   type ArmContext,
   readBody,
@@ -16,7 +17,6 @@ import type { RoleAssignment } from './model.ts'
 import { createAssignment } from './role-assignments.ts'
 import { compileAssignmentFilter } from './role-filters.ts'
 import { managementGroupOf, scopeKey, subscriptionOf } from './scopes.ts'
-import { readVault } from './vaults.ts'
 import { armFault, authorizationFailed } from './wire-faults.ts'
 
 const armOperation = operation<ArmContext>()
@@ -116,9 +116,9 @@ function requireMayAssign(
 }
 
 const GROUP_SCOPE = /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)/i
-const VAULT_SCOPE = /^[^?]*\/providers\/Microsoft\.KeyVault\/vaults\/([^/]+)/i
+const CONTAINER_SCOPE = /^[^?]*\/providers\/Microsoft\.KeyVault\/(vaults|managedHSMs)\/([^/]+)/i
 
-/** Groups and vaults of the scope must exist; objects in a vault are its own matter. */
+/** Groups, vaults and managed HSMs of the scope must exist; objects in a vault are its own matter. */
 function requireScopeExists({ store, caller }: ArmContext, scope: string): void {
   if (subscriptionOf(scope) === undefined) {
     requireRoot(scope, caller.tenantId)
@@ -127,8 +127,11 @@ function requireScopeExists({ store, caller }: ArmContext, scope: string): void 
   const [, subscription, group] = GROUP_SCOPE.exec(scope) ?? []
   if (subscription === undefined || group === undefined) return
   readGroup(store, subscription, group)
-  const vault = VAULT_SCOPE.exec(scope)?.[1]
-  if (vault !== undefined) readVault(store, subscription, group, vault)
+  const [, type, name] = CONTAINER_SCOPE.exec(scope) ?? []
+  if (name === undefined) return
+  const path = { subscription, group, name }
+  if (type?.toLowerCase() === 'vaults') readActive(vaultKind, store, path)
+  else readActive(hsmKind, store, path)
 }
 
 /** Above subscriptions there are the root and the management group of the tenant's root. */

@@ -42,6 +42,10 @@ export function vaultScope(subscriptionId: string, group: string, vault: string)
   return `${groupScope(subscriptionId, group)}/providers/Microsoft.KeyVault/vaults/${vault}`
 }
 
+export function hsmScope(subscriptionId: string, group: string, hsm: string): string {
+  return `${groupScope(subscriptionId, group)}/providers/Microsoft.KeyVault/managedHSMs/${hsm}`
+}
+
 /** The subscription a scope lies in, lower case; undefined for scopes above subscriptions. */
 export function subscriptionOf(scope: string): string | undefined {
   return /^\/subscriptions\/([^/]+)/i.exec(scope)?.[1]?.toLowerCase()

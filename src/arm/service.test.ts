@@ -24,7 +24,14 @@ async function start() {
   const clock = manualClock(NOON)
   const sealer = new Sealer(db, createSecretKey(randomBytes(32)), () => NOON)
   const { directory, verifier } = await openIdentity({ db, sealer, clock, tenantId: TENANT })
-  const arm = await openArm({ db, clock, verifier, directory })
+  const arm = await openArm({
+    db,
+    clock,
+    verifier,
+    directory,
+    hsmStatus: { isActivated: async () => false },
+    askKeys: async () => ({ status: 404 }),
+  })
   const erased: string[] = []
   arm.onVaultPurged(async ({ name }) => {
     erased.push(name)

@@ -4,14 +4,17 @@ import type { Call } from '../http/call.ts'
 import type { Operation } from '../http/operation.ts'
 import { findBearer, type Principal, type TokenVerifier } from '../http/principal.ts'
 import type { Service } from '../http/service.ts'
+import { childKeyOperations } from './child-key-operations.ts'
+import { hsmKind, vaultKind } from './containers.ts'
 import { type ArmContext, type ArmParts, readSubscription, requireAllowed } from './context.ts'
-import { deletedVaultOperations } from './deleted-vault-operations.ts'
+import { deletedOperations } from './deleted-operations.ts'
 import { finishedOperations } from './finished-operations.ts'
 import { groupOperations } from './group-operations.ts'
+import { managedHsmOperations } from './managed-hsm-operations.ts'
 import { METADATA_PATH, metadataOperations } from './metadata-operations.ts'
 import { roleDefinitionOperations } from './role-definition-operations.ts'
 import { roleAssignmentOperations } from './role-operations.ts'
-import { groupScope, subscriptionOf, subscriptionScope, vaultScope } from './scopes.ts'
+import { groupScope, hsmScope, subscriptionOf, subscriptionScope, vaultScope } from './scopes.ts'
 import { subscriptionOperations } from './subscription-operations.ts'
 import { vaultOperations } from './vault-operations.ts'
 import { armFault, armReply } from './wire-faults.ts'
@@ -37,7 +40,31 @@ export function createArmService(parts: ArmParts, verifier: TokenVerifier): Serv
       ...subscriptionOperations,
       ...groupOperations,
       ...vaultOperations,
-      ...deletedVaultOperations,
+      ...managedHsmOperations,
+      ...childKeyOperations(vaultKind, {
+        operations: 'Keys',
+        path: 'vaults/:vault',
+        label: 'vault',
+      }),
+      ...childKeyOperations(hsmKind, {
+        operations: 'ManagedHsmKeys',
+        path: 'managedHSMs/:hsm',
+        label: 'managedhsm',
+      }),
+      ...deletedOperations(vaultKind, {
+        group: 'Vaults',
+        permissionSegment: 'deletedVaults',
+        nameCheck: {
+          name: 'CheckNameAvailability',
+          segment: 'checkNameAvailability',
+          permission: 'Microsoft.KeyVault/checkNameAvailability/read',
+        },
+      }),
+      ...deletedOperations(hsmKind, {
+        group: 'ManagedHsms',
+        permissionSegment: 'deletedManagedHsms',
+        nameCheck: { name: 'CheckMhsmNameAvailability', segment: 'checkMhsmNameAvailability' },
+      }),
       ...finishedOperations,
       ...roleAssignmentOperations,
       ...roleDefinitionOperations,
@@ -142,7 +169,7 @@ function readApiVersion(call: Call): string {
 
 /** The subscription of the path must exist in the caller's directory and a role must allow the action. */
 function checkPath(call: Call, operation: Operation<ArmContext>, context: ArmContext): void {
-  const { subscription, group, vault } = call.params
+  const { subscription } = call.params
   const scopeText = call.params['*']?.slice('scope'.length) ?? ''
   const subscriptionId = subscription ?? subscriptionOf(scopeText)
   if (subscriptionId === undefined) return
@@ -154,15 +181,12 @@ function checkPath(call: Call, operation: Operation<ArmContext>, context: ArmCon
     )
   }
   if (operation.permission === undefined || subscription === undefined) return
-  requireAllowed(context, operation.permission, scopeOf(subscription, group, vault))
+  requireAllowed(context, operation.permission, scopeOf(subscription, call.params))
 }
 
-function scopeOf(
-  subscription: string,
-  group: string | undefined,
-  vault: string | undefined,
-): string {
+function scopeOf(subscription: string, { group, vault, hsm }: Call['params']): string {
   if (group === undefined) return subscriptionScope(subscription)
+  if (hsm !== undefined) return hsmScope(subscription, group, hsm)
   return vault === undefined
     ? groupScope(subscription, group)
     : vaultScope(subscription, group, vault)

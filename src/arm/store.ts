@@ -11,6 +11,8 @@ export interface ArmStore {
   readonly groups: Mirror<model.ResourceGroup>
   /** By name in lower case: names are unique in the installation, deleted vaults included. */
   readonly vaults: Mirror<model.StoredVault>
+  /** As `vaults`; a managed HSM and a vault may share a name. */
+  readonly hsms: Mirror<model.StoredHsm>
   readonly customRoles: Mirror<model.RoleDefinition>
   readonly assignments: Mirror<model.RoleAssignment>
   /** Few: those that linger (`propagation.ts`). */
@@ -21,6 +23,7 @@ export interface ArmStore {
   readonly assignmentsAt: MirrorIndex<model.RoleAssignment>
   readonly formerOf: MirrorIndex<model.FormerAssignment>
   readonly vaultsOfGroup: MirrorIndex<model.StoredVault>
+  readonly hsmsOfGroup: MirrorIndex<model.StoredHsm>
   readonly vaultsOfData: MirrorIndex<model.StoredVault>
 }
 
@@ -28,11 +31,13 @@ export interface ArmStore {
 export async function openStore(db: Database<unknown>): Promise<ArmStore> {
   const mirrors = new Mirrors(db)
   const vaults = await mirrors.open(model.vaultTable)
+  const hsms = await mirrors.open(model.hsmTable)
   const assignments = await mirrors.open(model.roleAssignmentTable)
   const formerAssignments = await mirrors.open(model.formerAssignmentTable)
   return {
     mirrors,
     vaults,
+    hsms,
     assignments,
     formerAssignments,
     subscriptions: await mirrors.open(model.subscriptionTable),
@@ -46,6 +51,7 @@ export async function openStore(db: Database<unknown>): Promise<ArmStore> {
     vaultsOfGroup: vaults.index((vault) =>
       model.groupKey(vault.subscriptionId, vault.resourceGroup),
     ),
+    hsmsOfGroup: hsms.index((hsm) => model.groupKey(hsm.subscriptionId, hsm.resourceGroup)),
   }
 }
 

@@ -15,6 +15,8 @@ const PROVIDERS: Readonly<Record<string, readonly string[]>> = {
   'Microsoft.KeyVault': [
     'vaults',
     'vaults/accessPolicies',
+    'vaults/keys',
+    'vaults/keys/versions',
     'deletedVaults',
     'locations',
     'locations/deletedVaults',
@@ -22,7 +24,11 @@ const PROVIDERS: Readonly<Record<string, readonly string[]>> = {
     'operations',
     'checkNameAvailability',
     'managedHSMs',
+    'managedHSMs/keys',
+    'managedHSMs/keys/versions',
     'deletedManagedHSMs',
+    'locations/deletedManagedHSMs',
+    'checkMhsmNameAvailability',
   ],
   'Microsoft.Authorization': [
     'roleAssignments',

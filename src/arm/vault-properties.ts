@@ -1,7 +1,8 @@
 import { isGuid } from '../base/ids.ts'
 import { isObject, type JsonObject } from '../base/json.ts'
 import { readPolicies } from './access-policies.ts'
-import type { StoredVault } from './model.ts'
+import { isContainerName } from './containers.ts'
+import type { StoredResource, StoredVault } from './model.ts'
 import { readNetworkAcls } from './network-rules.ts'
 import { armFault } from './wire-faults.ts'
 
@@ -24,21 +25,13 @@ export type VaultProperties = Pick<
 /** From this api-version on new vaults use roles unless they say otherwise. */
 const ROLES_BY_DEFAULT_SINCE = '2026-02-01'
 
-/**
- * 3 to 24 letters, digits and dashes; a letter first, no dash last, no two dashes together.
- *
- * @throws Fault `VaultNameNotValid`
- */
+/** @throws Fault `VaultNameNotValid` */
 export function requireVaultName(name: string): void {
-  if (isVaultName(name)) return
+  if (isContainerName(name)) return
   throw armFault(
     'VaultNameNotValid',
     `The vault name '${name.slice(0, 100)}' is invalid. A vault's name must be between 3-24 alphanumeric characters. The name must begin with a letter, end with a letter or digit, and not contain consecutive hyphens. Follow this link for more information: https://go.microsoft.com/fwlink/?linkid=2147742`,
   )
-}
-
-export function isVaultName(name: string): boolean {
-  return name.length >= 3 && name.length <= 24 && /^[a-z](?:-?[a-z0-9])*$/i.test(name)
 }
 
 /**
@@ -93,7 +86,7 @@ function readPoliciesOf(properties: JsonObject, usesRoles: boolean) {
   )
 }
 
-function readTenantId(value: unknown): string {
+export function readTenantId(value: unknown): string {
   if (typeof value === 'string' && isGuid(value)) return value.toLowerCase()
   throw wrong('An invalid value was provided for "tenantId": it must be a GUID.')
 }
@@ -111,36 +104,38 @@ function readSku(value: unknown): StoredVault['sku'] {
   return name
 }
 
-function readRetention(value: unknown, existing: StoredVault | undefined): number {
+export function readRetention(value: unknown, existing: StoredResource | undefined): number {
   if (value === undefined || value === null) return existing?.softDeleteRetentionInDays ?? 90
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 7 || value > 90) {
+  // az sends the days of a managed HSM as a text.
+  const days = typeof value === 'string' && /^\d{1,2}$/.test(value) ? Number(value) : value
+  if (typeof days !== 'number' || !Number.isInteger(days) || days < 7 || days > 90) {
     throw wrong(
       'An invalid value was provided for "softDeleteRetentionInDays": it must be a number of days from 7 to 90.',
     )
   }
-  if (existing && existing.softDeleteRetentionInDays !== value) {
+  if (existing && existing.softDeleteRetentionInDays !== days) {
     throw wrong(
       'The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.',
     )
   }
-  return value
+  return days
 }
 
 const ACCESS = ['enabled', 'disabled', 'securedbyperimeter']
 
-function readPublicAccess(value: unknown, existing: StoredVault | undefined): string {
+export function readPublicAccess(value: unknown, existing: StoredResource | undefined): string {
   if (value === undefined || value === null) return existing?.publicNetworkAccess ?? 'Enabled'
   if (typeof value === 'string' && ACCESS.includes(value.toLowerCase())) return value
   throw wrong('"publicNetworkAccess" must be Enabled, Disabled or SecuredByPerimeter.')
 }
 
-function findFlag(properties: JsonObject, name: string): boolean | undefined {
+export function findFlag(properties: JsonObject, name: string): boolean | undefined {
   const value = properties[name]
   if (value === undefined || value === null) return undefined
   if (typeof value === 'boolean') return value
   throw wrong(`An invalid value was provided for "${name}": it must be true or false.`)
 }
 
-function wrong(message: string): Error {
+export function wrong(message: string): Error {
   return armFault('BadRequest', message)
 }

@@ -16,13 +16,14 @@ export interface ClientSettings {
   readonly hosts: ClientHosts
 }
 
-/** Origins without a trailing slash; `vaultSuffix` without a leading dot. */
+/** Origins without a trailing slash; suffixes without a leading dot. */
 export interface ClientHosts {
   readonly login: string
   readonly management: string
   readonly graph: string
   readonly devops: string
   readonly vaultSuffix: string
+  readonly hsmSuffix: string
 }
 
 /** The real Azure names: a local server answers to them as well. */
@@ -32,6 +33,7 @@ export const azureHosts: ClientHosts = {
   graph: 'https://graph.microsoft.com',
   devops: 'https://dev.azure.com',
   vaultSuffix: 'vault.azure.net',
+  hsmSuffix: 'managedhsm.azure.net',
 }
 
 /** Token resource of Azure DevOps. */
@@ -71,6 +73,15 @@ export class Client {
       ? path
       : `https://${name}.${vaultSuffix}${withVersion(path, '7.6')}`
     return this.#json(`https://${vaultSuffix}`, url, ask)
+  }
+
+  /** The data plane of a managed HSM. A path that is a whole URL (a `nextLink`) is followed as it is. */
+  hsm(name: string, path: string, ask: Ask = {}): Promise<unknown> {
+    const { hsmSuffix } = this.settings.hosts
+    const url = path.startsWith('https://')
+      ? path
+      : `https://${name}.${hsmSuffix}${withVersion(path, '7.6')}`
+    return this.#json(`https://${hsmSuffix}`, url, ask)
   }
 
   /** Azure DevOps; `path` begins with `/` and the organisation. */

@@ -8,6 +8,8 @@ const HOSTS: readonly string[] = [
   'vault.azure.cn',
   'vault.usgovcloudapi.net',
   'managedhsm.azure.net',
+  'managedhsm.azure.cn',
+  'managedhsm.usgovcloudapi.net',
   'graph.microsoft.com',
   'graph.windows.net',
   'api.loganalytics.io',

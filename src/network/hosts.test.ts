@@ -17,7 +17,7 @@ test.each([
   ['graph.microsoft.com', 'graph', undefined, 'graph.microsoft.com', 443],
   ['Kv-1.vault.azure.net', 'vault', 'kv-1', 'vault.azure.net', 443],
   ['kv1.vault.usgovcloudapi.net', 'vault', 'kv1', 'vault.usgovcloudapi.net', 443],
-  ['hsm.managedhsm.azure.net', 'vault', 'hsm', 'managedhsm.azure.net', 443],
+  ['hsm.managedhsm.azure.net', 'managedHsm', 'hsm', 'managedhsm.azure.net', 443],
   [
     'topic.westeurope-1.eventgrid.azure.net',
     'events',
@@ -61,20 +61,21 @@ test.each([
 ])('"%s" is none of ours', (header) => expect(findService(header)).toBeUndefined())
 
 test('the hosts file leads every fixed name and each vault to the address', () => {
-  const lines = hostsFileLines(['kv1', 'kv2'], '127.0.0.1')
+  const lines = hostsFileLines({ vaults: ['kv1', 'kv2'], hsms: ['hsm1'] }, '127.0.0.1')
   expect(lines).toEqual(
     expect.arrayContaining([
       '127.0.0.1 login.microsoftonline.com',
       '127.0.0.1 dev.azure.com',
       '127.0.0.1 kv2.vault.azure.net',
       '127.0.0.1 kv1.vault.sluice.localhost',
+      '127.0.0.1 hsm1.managedhsm.azure.net',
     ]),
   )
   expect(lines.filter((line) => line.endsWith('localhost') && !line.includes('sluice'))).toEqual([])
 })
 
 test('what the authority may sign for covers every fixed name and nothing as broad as a domain', () => {
-  for (const line of hostsFileLines(['kv1'], 'x')) {
+  for (const line of hostsFileLines({ vaults: ['kv1'], hsms: ['hsm1'] }, 'x')) {
     const name = line.slice(2)
     expect(
       servedSuffixes.some((own) => name === own || name.endsWith(`.${own}`)),

@@ -5,6 +5,7 @@ export type Service =
   | 'arm'
   | 'graph'
   | 'vault'
+  | 'managedHsm'
   | 'monitor'
   | 'events'
   | 'devops'
@@ -46,7 +47,9 @@ const HOSTS: readonly HostRow[] = [
   row('vault.azure.net', 'vault', 'one'),
   row('vault.azure.cn', 'vault', 'one'),
   row('vault.usgovcloudapi.net', 'vault', 'one'),
-  row('managedhsm.azure.net', 'vault', 'one'),
+  row('managedhsm.azure.net', 'managedHsm', 'one'),
+  row('managedhsm.azure.cn', 'managedHsm', 'one'),
+  row('managedhsm.usgovcloudapi.net', 'managedHsm', 'one'),
   // Real attestation services have a region as well: name.region.attest.azure.net. Those stay real.
   row('attest.azure.net', 'attestation', 'one'),
   row('api.loganalytics.io', 'monitor'),
@@ -60,7 +63,7 @@ const HOSTS: readonly HostRow[] = [
   row('management.sluice.localhost', 'arm'),
   row('graph.sluice.localhost', 'graph'),
   row('vault.sluice.localhost', 'vault', 'one'),
-  row('managedhsm.sluice.localhost', 'vault', 'one'),
+  row('managedhsm.sluice.localhost', 'managedHsm', 'one'),
   row('monitor.sluice.localhost', 'monitor'),
   row('dev.sluice.localhost', 'devops'),
   row('sluice.localhost', 'front'),
@@ -120,14 +123,18 @@ function parseHost(text: string): { host: string; port: number } | undefined {
 }
 
 /**
- * Lines for the system's hosts file that lead Azure's fixed names, our own, and those of
- * `vaultNames` to `address`. A hosts file knows no wildcards: each vault needs its line.
+ * Lines for the system's hosts file that lead Azure's fixed names, our own, and those of vaults and
+ * managed HSMs to `address`. A hosts file knows no wildcards: each vault needs its line.
  */
-export function hostsFileLines(vaultNames: readonly string[], address: string): string[] {
+export function hostsFileLines(
+  names: { readonly vaults: readonly string[]; readonly hsms: readonly string[] },
+  address: string,
+): string[] {
   const fixed = HOSTS.filter(({ labels, service }) => labels !== 'one' && service !== 'front')
-  const vaults = vaultNames.flatMap((name) => [
-    `${name}.vault.azure.net`,
-    `${name}.vault.sluice.localhost`,
-  ])
-  return [...fixed.map(({ suffix }) => suffix), ...vaults].map((name) => `${address} ${name}`)
+  const below = (label: string) => (name: string) => [
+    `${name}.${label}.azure.net`,
+    `${name}.${label}.sluice.localhost`,
+  ]
+  const own = [...names.vaults.flatMap(below('vault')), ...names.hsms.flatMap(below('managedhsm'))]
+  return [...fixed.map(({ suffix }) => suffix), ...own].map((name) => `${address} ${name}`)
 }

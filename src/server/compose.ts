@@ -93,24 +93,35 @@ export async function openEstate(
     const monitor = openMonitor({ db, clock })
     const events = openEvents(db)
     const { verifier, directory } = identity
-    const arm = await openArm({ db, clock, verifier, directory, delays: delaysOf(realism) })
+    const arm = await openArm({
+      db,
+      clock,
+      verifier,
+      directory,
+      delays: delaysOf(realism),
+      hsmStatus: { isActivated: (dataId) => vault.isHsmActivated(dataId) },
+      askKeys: (asked) => vault.askForManager(asked),
+    })
     const vault = openVault({
       db,
       sealer,
       clock,
       verifier,
-      directory: { findVault: arm.findActiveVault, findVaultOf: arm.findActiveVaultOf },
+      directory: {
+        findVault: arm.findActiveVault,
+        findVaultOf: arm.findActiveVaultOf,
+        findHsm: arm.findActiveHsm,
+      },
       authorizer: arm,
       audit: monitor,
       release: releasePorts(dataDirectory, identity),
       events,
-      ...(realism?.throttling && { limits: azureLimits }),
-      ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),
+      ...realismPorts(realism),
       ...(hsmToken && { hsmToken }),
     })
     arm.onPoliciesChanged(vault.policiesChanged)
     arm.onVaultPurged(({ dataId }) => vault.eraseVault(dataId))
-    const openRoom = async () => {
+    const devops = openedOnce(async () => {
       const { taskCatalog } = await import('./task-catalog.ts')
       return openDevops({
         db,
@@ -122,20 +133,9 @@ export async function openEstate(
         tasks: taskCatalog,
         organization: ORGANIZATION,
       })
-    }
-    let opened: Promise<OpenDevops> | undefined
-    const devops = () => {
-      opened ??= openRoom().catch((error: unknown) => {
-        opened = undefined
-        throw error
-      })
-      return opened
-    }
+    })
     const unfollow = sealer.follow()
-    const dropRetiredKeys = async () => {
-      const { dropRetired } = await import('../storage/data-key-change.ts')
-      await dropRetired({ db, nowMs: () => clock.nowMs(), columns: loadSealedColumns })
-    }
+    const dropRetiredKeys = () => dropRetiredOf(db, clock)
     const close = async () => {
       await monitor.close()
       await unfollow()
@@ -151,6 +151,30 @@ export async function openEstate(
     await db.close()
     await door.close()
     throw error
+  }
+}
+
+/** What `open` gave, opened when it is first asked for; again only after it failed. */
+function openedOnce<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined
+      throw error
+    })
+    return opened
+  }
+}
+
+async function dropRetiredOf(db: Database<unknown>, clock: Clock): Promise<void> {
+  const { dropRetired } = await import('../storage/data-key-change.ts')
+  await dropRetired({ db, nowMs: () => clock.nowMs(), columns: loadSealedColumns })
+}
+
+function realismPorts(realism: Realism | undefined) {
+  return {
+    ...(realism?.throttling && { limits: azureLimits }),
+    ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),
   }
 }
 

@@ -20,6 +20,7 @@ export async function listOperations(
     'Attestation for tests': identity.attestation,
     'Resource manager': arm.service,
     'Key Vault': vault.service,
+    'Managed HSM': vault.hsmService,
     'Azure DevOps': (await devops()).service,
   }
   const listed = Object.entries(services).map(([service, { operations }]) => ({

@@ -102,11 +102,11 @@ async function openFronts(
     events: estate.events,
     verifier: identity.verifier,
     mayReadAudit: (principal, vaultName) => {
-      const scope = vaultName === undefined ? undefined : arm.findVault(vaultName)?.id
+      const scope = vaultName === undefined ? undefined : findContainerId(arm, vaultName)
       const asked = scope ?? `/subscriptions/${estate.ids.subscriptionId}`
       return arm.isAllowed(principal, 'Microsoft.Insights/eventtypes/values/read', asked)
     },
-    findVaultId: (name) => arm.findVault(name)?.id,
+    findVaultId: (name) => findContainerId(arm, name),
     findName: (objectId) => identity.directory.findPrincipal(objectId)?.displayName,
     certificateAuthority: vault.certificateAuthority,
   })
@@ -116,6 +116,7 @@ async function openFronts(
     graph: identity.graph,
     arm: arm.service,
     vault: vault.service,
+    managedHsm: vault.hsmService,
     devops: async () => (await devops()).service,
     front,
   }
@@ -134,6 +135,12 @@ async function openFronts(
   })
   ending.push(() => proxy.close())
   return { port: listener.port, proxyPort: proxy.port }
+}
+
+/** Of a vault by its name, or of a managed HSM that is not deleted as `managedHSMs/NAME`. */
+function findContainerId(arm: Estate['arm'], name: string): string | undefined {
+  const hsm = /^managedHSMs\/(.+)$/i.exec(name)?.[1]
+  return hsm === undefined ? arm.findVault(name)?.id : arm.findActiveHsm(hsm)?.id
 }
 
 function startSweeping(estate: Estate, ending: Ending): void {

@@ -7,16 +7,21 @@ import type { Reply } from '../http/reply.ts'
 import { type EventSource, type Moment, objectTypes, publicId } from './events.ts'
 import type { Kind } from './faults.ts'
 import type { VersionFacts } from './objects/version.ts'
-import type { VaultOperation } from './operation.ts'
-import type { AuditEntry, AuditSink, VaultResource } from './ports.ts'
+import type {
+  AuditEntry,
+  AuditSink,
+  DataPlaneResource,
+  HsmResource,
+  VaultResource,
+} from './ports.ts'
 
 /** Client texts are cut to this many characters before they are kept. */
 const TEXT_LIMIT = 512
 
 /** What became known of a request while it was judged. */
 export interface Trace {
-  readonly vault: VaultResource
-  readonly operation: VaultOperation
+  readonly vault: VaultResource | HsmResource
+  readonly operation: { readonly audit: string }
   principal: Principal | undefined
   isAddressAuthorized: boolean
   isAllowed: boolean
@@ -63,15 +68,20 @@ export function toAuditEntry(call: Call, trace: Trace, reply: Reply, nowMs: numb
 
 function addCaller(entry: Draft, trace: Trace, principal: Principal): void {
   entry.identity = identityOf(principal)
-  if (trace.vault.enableRbacAuthorization) entry.isRbacAuthorized = trace.isAllowed
+  if (usesRoles(trace.vault)) entry.isRbacAuthorized = trace.isAllowed
   else entry.isAccessPolicyMatch = trace.isAllowed
   entry.isAddressAuthorized = trace.isAddressAuthorized
   if (trace.assignmentId !== undefined) entry.appliedAssignmentId = trace.assignmentId
 }
 
-const upperIds = new WeakMap<VaultResource, string>()
+/** A managed HSM has no other model. */
+function usesRoles(vault: VaultResource | HsmResource): boolean {
+  return vault.kind === 'managedHsm' || vault.enableRbacAuthorization
+}
 
-function upperIdOf(vault: VaultResource): string {
+const upperIds = new WeakMap<DataPlaneResource, string>()
+
+function upperIdOf(vault: DataPlaneResource): string {
   let id = upperIds.get(vault)
   if (id === undefined) {
     id = vault.id.toUpperCase()
@@ -86,7 +96,8 @@ function signatureOf(status: number): string {
 
 function errorOf(reply: Reply): { code: string; message: string } {
   const error = isObject(reply.body) ? reply.body['error'] : undefined
-  if (!isObject(error)) return { code: String(reply.status), message: '' }
+  // The 401 of a managed HSM has no envelope.
+  if (!isObject(error)) return { code: signatureOf(reply.status), message: '' }
   const inner = error['innererror']
   const code = isObject(inner) ? inner['code'] : error['code']
   return { code: String(code), message: String(error['message']) }

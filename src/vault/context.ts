@@ -7,7 +7,7 @@ import type { AttestationKeys } from './keys/attestation-keys.ts'
 import type { KeyObjects } from './keys/key-objects.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
-import type { EventSink, HostCertificates, VaultResource } from './ports.ts'
+import type { EventSink, HostCertificates, HsmResource, VaultResource } from './ports.ts'
 import type { Throttle } from './throttle.ts'
 
 /** What all calls share. */
@@ -28,10 +28,10 @@ export interface VaultStore {
     | undefined
 }
 
-/** What an operation works on: a vault, for a caller who may. */
+/** What an operation works on: a vault, or a managed HSM, for a caller who may. */
 export interface VaultCall {
   readonly store: VaultStore
-  readonly vault: VaultResource
+  readonly vault: VaultResource | HsmResource
   /** Seals and opens this vault's values. */
   readonly scope: ScopeSealer
   readonly principal: Principal

@@ -27,31 +27,48 @@ export interface NetworkAcls {
   readonly virtualNetworkRules?: readonly { readonly id: string }[]
 }
 
-/** A vault as the resource manager describes it. A change gives a new object. */
-export interface VaultResource {
+/** What vaults and managed HSMs have in common, as the resource manager describes them. */
+export interface DataPlaneResource {
+  readonly kind: 'vault' | 'managedHsm'
   /** Its ARM id, in the casing it was made with. */
   readonly id: string
   readonly name: string
   readonly location: string
   readonly tenantId: string
-  /** A GUID that stays when the vault is deleted and recovered: the scope of its stored data. */
+  /** A GUID that stays when it is deleted and recovered: the scope of its stored data. */
   readonly dataId: string
-  readonly sku: 'standard' | 'premium'
-  readonly enableRbacAuthorization: boolean
   /** 7 to 90. */
   readonly softDeleteRetentionInDays: number
   readonly enablePurgeProtection: boolean
-  readonly accessPolicies: readonly AccessPolicy[]
   readonly publicNetworkAccess: 'Enabled' | 'Disabled' | 'SecuredByPerimeter'
   readonly networkAcls?: NetworkAcls
 }
 
-/** The vaults that exist and are not deleted, in memory. */
+/** A vault. A change gives a new object. */
+export interface VaultResource extends DataPlaneResource {
+  readonly kind: 'vault'
+  readonly sku: 'standard' | 'premium'
+  readonly enableRbacAuthorization: boolean
+  readonly accessPolicies: readonly AccessPolicy[]
+}
+
+/** A managed HSM. A change gives a new object. */
+export interface HsmResource extends DataPlaneResource {
+  readonly kind: 'managedHsm'
+  /** `Standard_B1` and its like. */
+  readonly skuName: string
+  /** Who is Managed HSM Administrator at `/` from the first request on. */
+  readonly initialAdminObjectIds: readonly string[]
+}
+
+/** The vaults and managed HSMs that exist and are not deleted, in memory. */
 export interface VaultDirectory {
   /** By the first label of the host, compared without case. */
   findVault(name: string): VaultResource | undefined
   /** By its `dataId`: for what the clock does, when no request names the vault. */
   findVaultOf(dataId: string): VaultResource | undefined
+  /** As `findVault`; a managed HSM and a vault may share a name. */
+  findHsm(name: string): HsmResource | undefined
 }
 
 /** Role assignments, evaluated in memory. */
@@ -66,8 +83,8 @@ export interface Authorizer {
 
 /** What the network knows about a caller beyond the address. Absent: nobody is known. */
 export interface CallerRoutes {
-  /** ARM id of the approved private endpoint of this vault through which the call came. */
-  findPrivateEndpoint(call: Call, vault: VaultResource): string | undefined
+  /** ARM id of the approved private endpoint of this vault or HSM through which the call came. */
+  findPrivateEndpoint(call: Call, resource: DataPlaneResource): string | undefined
   /** ARM id of the subnet the address belongs to, when it reaches the vault by a service endpoint. */
   findSubnet(address: string): string | undefined
   /** True for the services that `bypass: AzureServices` lets in. */

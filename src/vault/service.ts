@@ -2,13 +2,13 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { Call } from '../http/call.ts'
 import type { Operation } from '../http/operation.ts'
-import { findBearer, type Principal, type TokenVerifier } from '../http/principal.ts'
+import type { Principal, TokenVerifier } from '../http/principal.ts'
 import type { Reply, ReplyHeaders } from '../http/reply.ts'
 import type { Service } from '../http/service.ts'
 import type { HsmToken } from '../pkcs11/index.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
-import { checkToken, tokenMissing, toTokenRefusal } from './access/authenticate.ts'
+import { authenticate } from './access/authenticate.ts'
 import { challengeOf } from './access/challenge.ts'
 import { checkNetwork } from './access/firewall.ts'
 import { checkPermission } from './access/permission.ts'
@@ -23,6 +23,9 @@ import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
 import { policiesEvent } from './events.ts'
 import type { VaultFaultCode } from './faults.ts'
+import type { HsmCall } from './hsm/operation.ts'
+import { HsmService } from './hsm/service.ts'
+import { eraseState, findActivation, HsmStates } from './hsm/state.ts'
 import { AttestationKeys } from './keys/attestation-keys.ts'
 import { keyUseOperations } from './keys/crypto-operations.ts'
 import { sweepToken } from './keys/custody.ts'
@@ -31,6 +34,7 @@ import { keyOperations } from './keys/operations.ts'
 import { releaseOperations } from './keys/release.ts'
 import { rotateDue } from './keys/rotate-due.ts'
 import { rotationOperations } from './keys/rotation.ts'
+import { createManagerKeys, type ManagerKeys } from './manager-keys.ts'
 import { LatestCache } from './objects/latest-cache.ts'
 import { purgeOverdue, purgeVault } from './objects/retention.ts'
 import type { ObjectTables } from './objects/tables.ts'
@@ -95,6 +99,12 @@ export interface Swept {
 
 export interface Vault {
   readonly service: Service<VaultCall>
+  /** The data plane of managed HSMs. */
+  readonly hsmService: Service<HsmCall>
+  /** A key operation in the name of the resource manager, which has judged the caller. */
+  readonly askForManager: ManagerKeys
+  /** False until the security domain of that managed HSM was downloaded. */
+  isHsmActivated(dataId: string): Promise<boolean>
   /** Does what is due: purges, key rotation, certificate orders and renewal, events of what expires. */
   sweep(nowMs: number): Promise<Swept>
   /**
@@ -102,7 +112,7 @@ export interface Vault {
    * vault change. What it gives is to be called when the change is durable.
    */
   policiesChanged(tx: EventWrite, vault: VaultResource): Promise<() => void>
-  /** Destroys everything of a vault that was purged. */
+  /** Destroys everything of a vault or a managed HSM that was purged. */
   eraseVault(dataId: string): Promise<void>
   /** PEM of the authority behind the named issuers of all vaults; it is made when there is none. */
   certificateAuthority(): Promise<{ readonly root: string; readonly intermediate: string }>
@@ -123,8 +133,12 @@ export function openVault(ports: VaultPorts): Vault {
       certificates: ports.release.certificates,
     },
   }
+  const states = new HsmStates(store.db)
   return {
     service: new VaultService(ports, store),
+    hsmService: new HsmService(ports, store, states),
+    askForManager: createManagerKeys(ports, store, states),
+    isHsmActivated: async (dataId) => (await findActivation(store.db, dataId)) !== undefined,
     sweep: async (nowMs) => {
       store.keyObjects.prune()
       const purged = await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs)))
@@ -144,6 +158,7 @@ export function openVault(ports: VaultPorts): Vault {
     },
     eraseVault: async (dataId) => {
       await repeat(() => store.db.write((tx) => purgeVault(tx, dataId)))
+      await states.change(dataId, (tx) => eraseState(tx, dataId))
       store.cache.clear()
       await sweepToken(store, ports.clock.nowMs())
     },
@@ -175,9 +190,14 @@ const healthStatus: VaultOperation = {
   }),
 }
 
+interface VaultTrace extends Trace {
+  readonly vault: VaultResource
+  readonly operation: VaultOperation
+}
+
 /** What became known of the call so far; undefined before its vault was found. */
-function traceOf(call: Call): Trace | undefined {
-  return call.memo as Trace | undefined
+function traceOf(call: Call): VaultTrace | undefined {
+  return call.memo as VaultTrace | undefined
 }
 
 class VaultService implements Service<VaultCall> {
@@ -213,7 +233,7 @@ class VaultService implements Service<VaultCall> {
     // A health check has no vault and no caller; its handler looks at neither.
     if (!right) return undefined as unknown as VaultCall
     const vault = this.#readVault(call)
-    const trace: Trace = {
+    const trace: VaultTrace = {
       vault,
       operation: operation as VaultOperation,
       principal: undefined,
@@ -223,9 +243,7 @@ class VaultService implements Service<VaultCall> {
       privateEndpoint: undefined,
     }
     call.memo = trace
-    const token = findBearer(call.headers.authorization)
-    if (token === undefined) throw tokenMissing()
-    const verified = this.#verify(token, vault)
+    const verified = authenticate(call, vault, this.#ports.verifier)
     if (verified instanceof Promise) {
       return verified.then((principal) => this.#admit(call, trace, principal))
     }
@@ -266,22 +284,8 @@ class VaultService implements Service<VaultCall> {
     throw new Fault<VaultFaultCode>('VaultNotFound', `There is no key vault at ${call.host}.`)
   }
 
-  #verify(token: string, vault: VaultResource): Principal | Promise<Principal> {
-    const { verifier } = this.#ports
-    const refuse = (thrown: unknown): never => {
-      throw toTokenRefusal(thrown, vault, verifier)
-    }
-    try {
-      const verified = verifier.verify(token)
-      return verified instanceof Promise ? verified.catch(refuse) : verified
-    } catch (thrown) {
-      return refuse(thrown)
-    }
-  }
-
-  #admit(call: Call, trace: Trace, principal: Principal): VaultCall | Promise<VaultCall> {
+  #admit(call: Call, trace: VaultTrace, principal: Principal): VaultCall | Promise<VaultCall> {
     const { vault, operation } = trace
-    checkToken(principal, vault, call.suffix, this.#ports.verifier)
     trace.principal = principal
     trace.privateEndpoint = checkNetwork(call, principal, vault, this.#ports.routes)
     trace.isAddressAuthorized = true

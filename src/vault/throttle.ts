@@ -1,6 +1,6 @@
 import { Fault } from '../base/fault.ts'
 import type { VaultFaultCode } from './faults.ts'
-import type { VaultResource } from './ports.ts'
+import type { DataPlaneResource } from './ports.ts'
 
 /** Limits hold for a window of this length. */
 const WINDOW_MS = 10_000
@@ -52,13 +52,13 @@ export class Throttle {
   }
 
   /** Counts a transaction that concerns no key work. @throws Fault `Throttled` */
-  take(vault: VaultResource, budget: 'other' | 'secretSet', nowMs: number): void {
+  take(vault: DataPlaneResource, budget: 'other' | 'secretSet', nowMs: number): void {
     this.#take(vault, budget, 1 / this.#limits[budget], nowMs)
   }
 
   /** Counts the making or a use of a key. @throws Fault `Throttled` */
   takeKey(
-    vault: VaultResource,
+    vault: DataPlaneResource,
     key: { readonly kty: string; readonly bits?: number },
     work: 'create' | 'use',
     nowMs: number,
@@ -72,7 +72,7 @@ export class Throttle {
     )
   }
 
-  #take(vault: VaultResource, budget: Budget, share: number, nowMs: number): void {
+  #take(vault: DataPlaneResource, budget: Budget, share: number, nowMs: number): void {
     const window = Math.floor(nowMs / WINDOW_MS)
     if (window !== this.#window) {
       this.#window = window

@@ -32,6 +32,27 @@ export function commonHeaders(call: Call, trace: Trace | undefined): ReplyHeader
   return headers
 }
 
+/** What a managed HSM says otherwise (key-vault.md §1.7); `BUILD_VERSION` is only logged. */
+const BUILD_VERSION = '1.0.20260101-1-00000000-sluice'
+
+/** The headers of every answer of a managed HSM. */
+export function hsmHeaders(call: Call, trace: Trace | undefined, nowMs: number): ReplyHeaders {
+  const {
+    pragma: _pragma,
+    expires: _expires,
+    'x-ms-keyvault-service-version': _version,
+    ...shared
+  } = commonHeaders(call, trace)
+  return {
+    ...shared,
+    'strict-transport-security': 'max-age=31536000; includeSubDomains',
+    'content-security-policy': "default-src 'self'",
+    'x-frame-options': 'SAMEORIGIN',
+    'x-ms-build-version': BUILD_VERSION,
+    'x-ms-server-latency': String(nowMs - call.receivedAtMs),
+  }
+}
+
 function networkInfo(address: string, privateEndpoint: string | undefined): string {
   const isV6 = address.includes(':')
   const family = isV6 ? 'InterNetworkV6' : 'InterNetwork'

@@ -47,6 +47,8 @@ export async function startManager(options: { readonly delays?: PropagationDelay
     return openArm({
       db,
       clock,
+      hsmStatus: { isActivated: async () => false },
+      askKeys: async () => ({ status: 404 }),
       delays: options.delays,
       verifier: { issuers: ['https://issuer'], verify: () => principal(OWNER) },
       directory: {

@@ -17,11 +17,12 @@ const auditTable = (result: unknown) =>
 
 export const auditCommands = [
   command(
-    'audit list [--vault-name <vault>] [--object <name>] [--operation <name>] [--last <duration>] [--top <n>]',
-    'Show who did what with the vaults, the newest first.',
+    'audit list [--vault-name <vault>] [--hsm-name <hsm>] [--object <name>] [--operation <name>] [--last <duration>] [--top <n>]',
+    'Show who did what with the vaults and managed HSMs, the newest first.',
     async (options, { session }) => {
       const { client } = await session()
       const query = new URLSearchParams()
+      if (options.hsmName) query.set('vault', `managedHSMs/${options.hsmName}`)
       if (options.vaultName) query.set('vault', options.vaultName)
       if (options.object) query.set('object', options.object)
       if (options.operation) query.set('operation', options.operation)

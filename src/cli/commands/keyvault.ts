@@ -5,9 +5,17 @@ import { dig, toFlag, toNumber, toPairs, withResourceGroup } from '../az-words.t
 import { type CommandContext, command } from '../command.ts'
 import { policyNote } from '../effect-notes.ts'
 import { findRunningServer } from '../running-server.ts'
-
-const VERSION = '2026-02-01'
-const LOOKUP_VERSION = '2015-11-01'
+import {
+  findContainerId,
+  findDeletedContainer,
+  KEYVAULT_VERSION,
+  listContainers,
+  listDeletedContainers,
+  type Named,
+  readKinds,
+  readNamed,
+  vaultWords,
+} from './containers.ts'
 
 const vaultTable = (result: unknown) =>
   (Array.isArray(result) ? result : [result]).filter(isObject).map((vault) => ({
@@ -18,52 +26,103 @@ const vaultTable = (result: unknown) =>
 
 export const keyvaultCommands = [
   command(
-    'keyvault create --name|-n <name> --resource-group|-g <group> [--location|-l <region>] [--sku <standard|premium>] [--enable-rbac-authorization <bool>] [--retention-days <days>] [--enable-purge-protection <bool>] [--tags <k=v>...]',
-    'Create a vault.',
-    createVault,
+    'keyvault create [--name|-n <name>] [--hsm-name <name>] --resource-group|-g <group> [--location|-l <region>] [--sku <sku>] [--administrators <object-id>...] [--enable-rbac-authorization <bool>] [--retention-days <days>] [--enable-purge-protection <bool>] [--tags <k=v>...]',
+    'Create a vault, or a managed HSM.',
+    async (options, { session }) => {
+      const { client } = await session()
+      return readNamed(options).words === vaultWords
+        ? await createVault(options, client)
+        : await createHsm(options, client)
+    },
     {
       table: vaultTable,
       help: {
+        'hsm-name': 'Create a managed HSM of this name instead of a vault.',
+        sku: 'standard (default) or premium; Standard_B1 (default) or Custom_B32 for a managed HSM.',
+        administrators: 'Who administers the managed HSM, by object id.',
         'enable-rbac-authorization':
           'true: role assignments decide who may read (default). false: access policies; you get all permissions.',
         'retention-days': 'How long deleted objects can be recovered, 7 to 90 days (default 90).',
+        'enable-purge-protection':
+          'true: nothing deleted can be purged before its retention ends. Cannot be undone; true unless told for a managed HSM.',
       },
       examples: [
         'sluice keyvault create --name kv-demo --resource-group demo --enable-rbac-authorization false',
+        'sluice keyvault create --hsm-name hsm-demo --resource-group demo --administrators OBJECT_ID --retention-days 7',
       ],
     },
   ),
   command(
-    'keyvault show --name|-n <name> [--resource-group|-g <group>]',
-    'Show a vault.',
-    async ({ name, resourceGroup }, { session }) => {
+    'keyvault show [--name|-n <name>] [--hsm-name <name>] [--resource-group|-g <group>]',
+    'Show a vault or a managed HSM.',
+    async (named, { session }) => {
       const { client } = await session()
-      return withResourceGroup(
-        await client.arm(await findVaultId(client, name, resourceGroup), VERSION),
-      )
+      const id = await findContainerId(client, named)
+      return withResourceGroup(await client.arm(id, KEYVAULT_VERSION))
     },
     { table: vaultTable },
   ),
   command(
-    'keyvault list [--resource-group|-g <group>]',
-    'List vaults.',
-    async ({ resourceGroup }, { session }) => {
+    'keyvault list [--resource-group|-g <group>] [--resource-type <hsm|vault>]',
+    'List vaults and managed HSMs.',
+    async ({ resourceGroup, resourceType }, { session }) => {
       const { client } = await session()
-      const scope = resourceGroup ? `/resourceGroups/${resourceGroup}` : ''
-      const path = `/subscriptions/${client.settings.subscriptionId}${scope}/providers/Microsoft.KeyVault/vaults`
-      return (await client.list((next) => followArm(client, next, path))).map(withResourceGroup)
+      const kinds = readKinds(resourceType)
+      const lists = kinds.map((words) => listContainers(client, words, resourceGroup))
+      return (await Promise.all(lists)).flat().map(withResourceGroup)
     },
     { table: vaultTable },
   ),
   command(
-    'keyvault delete --name|-n <name> [--resource-group|-g <group>]',
-    'Delete a vault; it can be recovered until its retention ends.',
-    async ({ name, resourceGroup }, { session }) => {
+    'keyvault delete [--name|-n <name>] [--hsm-name <name>] [--resource-group|-g <group>]',
+    'Delete a vault or a managed HSM; it can be recovered until its retention ends.',
+    async (named, { session }) => {
       const { client } = await session()
-      await client.arm(await findVaultId(client, name, resourceGroup), VERSION, {
-        method: 'DELETE',
-      })
+      const id = await findContainerId(client, named)
+      await client.arm(id, KEYVAULT_VERSION, { method: 'DELETE' })
       return undefined
+    },
+  ),
+  command(
+    'keyvault list-deleted [--resource-type <hsm|vault>]',
+    'List deleted vaults and managed HSMs that can be recovered.',
+    async ({ resourceType }, { session }) => {
+      const { client } = await session()
+      const lists = readKinds(resourceType).map((words) => listDeletedContainers(client, words))
+      return (await Promise.all(lists)).flat()
+    },
+  ),
+  command(
+    'keyvault show-deleted [--name|-n <name>] [--hsm-name <name>] [--location|-l <region>]',
+    'Show a deleted vault or managed HSM.',
+    async (named, { session }) => await findDeletedContainer((await session()).client, named),
+  ),
+  command(
+    'keyvault recover [--name|-n <name>] [--hsm-name <name>] [--resource-group|-g <group>] [--location|-l <region>]',
+    'Bring a deleted vault or managed HSM back, with what is in it.',
+    async (named, { session }) => recoverContainer((await session()).client, named),
+    { table: vaultTable },
+  ),
+  command(
+    'keyvault purge [--name|-n <name>] [--hsm-name <name>] [--location|-l <region>]',
+    'Destroy a deleted vault or managed HSM for good.',
+    async (named, { session }) => {
+      const { client } = await session()
+      const { id } = await findDeletedContainer(client, named)
+      await client.arm(`${readString(id, 'id')}/purge`, KEYVAULT_VERSION, { method: 'POST' })
+      return undefined
+    },
+  ),
+  command(
+    'keyvault check-name --name|-n <name> [--resource-type <hsm|vault>]',
+    'Say whether the name of a managed HSM, or of a vault, is free.',
+    async ({ name, resourceType }, { session }) => {
+      const { client } = await session()
+      const [words] = readKinds(resourceType ?? 'hsm')
+      const check = words === vaultWords ? 'checkNameAvailability' : 'checkMhsmNameAvailability'
+      const path = `/subscriptions/${client.settings.subscriptionId}/providers/Microsoft.KeyVault/${check}`
+      const type = words === vaultWords ? { type: 'Microsoft.KeyVault/vaults' } : {}
+      return await client.arm(path, KEYVAULT_VERSION, { method: 'POST', body: { name, ...type } })
     },
   ),
   command(
@@ -79,44 +138,74 @@ export const keyvaultCommands = [
   ),
 ]
 
-interface CreateOptions {
-  readonly name: string
+interface CreateOptions extends Named {
   readonly resourceGroup: string
   readonly location?: string
   readonly sku?: string
+  readonly administrators?: readonly string[]
   readonly enableRbacAuthorization?: string
   readonly retentionDays?: string
   readonly enablePurgeProtection?: string
   readonly tags?: readonly string[]
 }
 
-async function createVault(
-  options: CreateOptions,
-  { session }: { session(): Promise<{ client: Client }> },
-): Promise<unknown> {
-  const { client } = await session()
-  const { tenantId, subscriptionId } = client.settings
-  const group = `/subscriptions/${subscriptionId}/resourceGroups/${options.resourceGroup}`
+async function createVault(options: CreateOptions, client: Client): Promise<unknown> {
   const rbac = toFlag(options.enableRbacAuthorization, '--enable-rbac-authorization') ?? true
   const retention = toNumber(options.retentionDays, '--retention-days')
   const purge = toFlag(options.enablePurgeProtection, '--enable-purge-protection')
-  const body = {
-    location: options.location ?? dig(await client.arm(group, '2024-11-01'), 'location'),
-    tags: toPairs(options.tags) ?? {},
-    properties: {
-      tenantId,
-      sku: { family: 'A', name: options.sku ?? 'standard' },
-      accessPolicies: rbac ? [] : [await ownPolicy(client)],
-      enableRbacAuthorization: rbac,
-      enableSoftDelete: true,
-      softDeleteRetentionInDays: retention ?? 90,
-      ...(purge ? { enablePurgeProtection: true } : {}),
-      networkAcls: { bypass: 'AzureServices', defaultAction: 'Allow' },
-    },
+  const properties = {
+    tenantId: client.settings.tenantId,
+    sku: { family: 'A', name: options.sku ?? 'standard' },
+    accessPolicies: rbac ? [] : [await ownPolicy(client)],
+    enableRbacAuthorization: rbac,
+    enableSoftDelete: true,
+    softDeleteRetentionInDays: retention ?? 90,
+    ...(purge ? { enablePurgeProtection: true } : {}),
+    networkAcls: { bypass: 'AzureServices', defaultAction: 'Allow' },
   }
-  const path = `${group}/providers/Microsoft.KeyVault/vaults/${options.name}`
-  await refuseExisting(client, path, options.name)
-  return withResourceGroup(await client.arm(path, VERSION, { method: 'PUT', body }))
+  return await create(client, options, { properties })
+}
+
+async function createHsm(options: CreateOptions, client: Client): Promise<unknown> {
+  if (!options.administrators) {
+    throw new Fault('UsageWrong', 'Say who administers the managed HSM with --administrators.')
+  }
+  const purge = toFlag(options.enablePurgeProtection, '--enable-purge-protection')
+  const name = options.sku ?? 'Standard_B1'
+  const properties = {
+    tenantId: client.settings.tenantId,
+    initialAdminObjectIds: options.administrators,
+    softDeleteRetentionInDays: toNumber(options.retentionDays, '--retention-days') ?? 90,
+    ...(purge === undefined ? {} : { enablePurgeProtection: purge }),
+  }
+  const family = /_C\d+$/i.test(name) ? 'C' : 'B'
+  return await create(client, options, { sku: { family, name }, properties })
+}
+
+async function create(client: Client, options: CreateOptions, body: JsonObject): Promise<unknown> {
+  const { name } = readNamed(options)
+  const path = await findContainerId(client, options)
+  await refuseExisting(client, path, name)
+  const group = `/subscriptions/${client.settings.subscriptionId}/resourceGroups/${options.resourceGroup}`
+  const location = options.location ?? dig(await client.arm(group, '2024-11-01'), 'location')
+  const whole = { location, tags: toPairs(options.tags) ?? {}, ...body }
+  return withResourceGroup(await client.arm(path, KEYVAULT_VERSION, { method: 'PUT', body: whole }))
+}
+
+/** To where it was: the deleted one says its resource id and its region. */
+async function recoverContainer(
+  client: Client,
+  named: Named & { readonly location?: string },
+): Promise<unknown> {
+  const deleted = await findDeletedContainer(client, named)
+  const id = readString(
+    dig(deleted, 'properties', 'vaultId') ?? dig(deleted, 'properties', 'mhsmId'),
+    'id',
+  )
+  const location = dig(deleted, 'properties', 'location')
+  const { tenantId } = client.settings
+  const body = { location, properties: { tenantId, createMode: 'recover' } }
+  return withResourceGroup(await client.arm(id, KEYVAULT_VERSION, { method: 'PUT', body }))
 }
 
 /** In the access-policy model the creator gets everything, as from `az`. */
@@ -131,34 +220,12 @@ async function ownPolicy(client: Client): Promise<JsonObject> {
 }
 
 async function refuseExisting(client: Client, path: string, name: string): Promise<void> {
-  const existing = await client.arm(path, VERSION).catch((error: { status?: number }) => {
+  const existing = await client.arm(path, KEYVAULT_VERSION).catch((error: { status?: number }) => {
     if (error.status === 404) return undefined
     throw error
   })
   if (!existing) return
   throw new Fault('VaultAlreadyExists', `The specified vault: ${name} already exists`)
-}
-
-/** The resource id of a vault, found by its name when no group is given. */
-export async function findVaultId(client: Client, name: string, group?: string): Promise<string> {
-  const { subscriptionId } = client.settings
-  if (group) {
-    return `/subscriptions/${subscriptionId}/resourceGroups/${group}/providers/Microsoft.KeyVault/vaults/${name}`
-  }
-  const filter = `resourceType eq 'Microsoft.KeyVault/vaults' and name eq '${name.replaceAll("'", "''")}'`
-  const path = `/subscriptions/${subscriptionId}/resources?$filter=${encodeURIComponent(filter)}`
-  const page = readObject(await client.arm(path, LOOKUP_VERSION), 'The page')
-  const [found] = Array.isArray(page['value']) ? page['value'] : []
-  if (isObject(found)) return readString(found['id'], 'id')
-  throw new Fault(
-    'VaultNotFound',
-    `The vault '${name}' was not found in the subscription. List them with: sluice keyvault list`,
-  )
-}
-
-function followArm(client: Client, next: string | undefined, path: string): Promise<unknown> {
-  const { management } = client.settings.hosts
-  return next ? client.request(management, next) : client.arm(path, VERSION)
 }
 
 interface PolicyOptions {
@@ -176,8 +243,8 @@ async function setPolicy(
   { session, terminal, common }: CommandContext,
 ): Promise<unknown> {
   const { client } = await session()
-  const id = await findVaultId(client, options.name, options.resourceGroup)
-  const vault = readObject(await client.arm(id, VERSION), 'The vault')
+  const id = await findContainerId(client, options)
+  const vault = readObject(await client.arm(id, KEYVAULT_VERSION), 'The vault')
   const properties = readObject(vault['properties'], 'properties')
   if (properties['enableRbacAuthorization'] === true) {
     throw new Fault(
@@ -201,7 +268,7 @@ async function setPolicy(
   const policy = { ...(own ?? { tenantId: client.settings.tenantId, objectId }), permissions }
   const accessPolicies = [...policies.filter((other) => other !== own), policy]
   const body = { ...vault, properties: { ...properties, accessPolicies } }
-  const changed = await client.arm(id, VERSION, { method: 'PUT', body })
+  const changed = await client.arm(id, KEYVAULT_VERSION, { method: 'PUT', body })
   terminal.note(policyNote(findRunningServer(common.data)))
   return withResourceGroup(changed)
 }

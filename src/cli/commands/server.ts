@@ -19,6 +19,7 @@ import {
 import { findRunningServer, type RunningServer } from '../running-server.ts'
 import { hasPassphrase, secretsOf } from '../secrets.ts'
 import type { Terminal } from '../terminal.ts'
+import { type ContainerWords, hsmWords, listContainers, vaultWords } from './containers.ts'
 
 /** How long `up --detach` waits for the server it started. */
 const START_LIMIT_MS = 20_000
@@ -121,16 +122,10 @@ export const serverCommands = [
     async ({ address }, { session, terminal }) => {
       const { hostsFileLines } = await import('../../network/index.ts')
       const { client } = await session()
-      const path = `/subscriptions/${client.settings.subscriptionId}/providers/Microsoft.KeyVault/vaults`
-      const vaults = await client.list((next) =>
-        next
-          ? client.request(client.settings.hosts.management, next)
-          : client.arm(path, '2026-02-01'),
-      )
-      const lines = hostsFileLines(
-        vaults.map((vault) => String(vault['name'])),
-        address ?? '127.0.0.1',
-      )
+      const namesOf = async (words: ContainerWords) =>
+        (await listContainers(client, words)).map(({ name }) => String(name))
+      const names = { vaults: await namesOf(vaultWords), hsms: await namesOf(hsmWords) }
+      const lines = hostsFileLines(names, address ?? '127.0.0.1')
       terminal.out(`${lines.join('\n')}\n`)
       return undefined
     },

@@ -1,8 +1,9 @@
 import { Fault } from '../../base/fault.ts'
-import type { Principal, TokenVerifier } from '../../http/principal.ts'
+import type { Call } from '../../http/call.ts'
+import { findBearer, type Principal, type TokenVerifier } from '../../http/principal.ts'
 import type { VaultFaultCode } from '../faults.ts'
-import type { VaultResource } from '../ports.ts'
-import { isVaultAudience, resourceOf } from './challenge.ts'
+import type { DataPlaneResource } from '../ports.ts'
+import { isAudienceOf, resourceOf } from './challenge.ts'
 
 /** Texts of key-vault.md §3.5; the last three are not documented (U16). */
 const TEXTS: Readonly<Record<string, string>> = {
@@ -12,14 +13,43 @@ const TEXTS: Readonly<Record<string, string>> = {
   TokenSignatureWrong: "[BearerReadAccessTokenFailed] Error validating token: 'S2S12005'.",
 }
 
-export function tokenMissing(): Fault<VaultFaultCode> {
-  return new Fault('TokenMissing', 'AKV10000: Request is missing a Bearer or PoP token.')
+/**
+ * Who calls, by a token that is meant for this resource; at once when the token is known.
+ *
+ * @throws Fault `TokenMissing` or `TokenRefused`
+ */
+export function authenticate(
+  call: Call,
+  resource: DataPlaneResource,
+  verifier: TokenVerifier,
+): Principal | Promise<Principal> {
+  const token = findBearer(call.headers.authorization)
+  if (token === undefined) {
+    throw new Fault<VaultFaultCode>(
+      'TokenMissing',
+      'AKV10000: Request is missing a Bearer or PoP token.',
+    )
+  }
+  const check = (principal: Principal): Principal => {
+    checkToken(principal, resource, call.suffix, verifier)
+    return principal
+  }
+  const refuse = (thrown: unknown): never => {
+    throw toTokenRefusal(thrown, resource, verifier)
+  }
+  let verified: Principal | Promise<Principal>
+  try {
+    verified = verifier.verify(token)
+  } catch (thrown) {
+    return refuse(thrown)
+  }
+  return verified instanceof Promise ? verified.catch(refuse).then(check) : check(verified)
 }
 
 /** What the verifier refused, in the vault's words; anything else is handed on as it is. */
-export function toTokenRefusal(
+function toTokenRefusal(
   thrown: unknown,
-  vault: VaultResource,
+  vault: DataPlaneResource,
   verifier: TokenVerifier,
 ): unknown {
   if (!(thrown instanceof Fault)) return thrown
@@ -29,17 +59,17 @@ export function toTokenRefusal(
 }
 
 /**
- * The token is meant for vaults, and comes from the vault's own tenant.
+ * The token is meant for resources of this kind, and comes from the resource's own tenant.
  *
  * @throws Fault `TokenRefused` with AKV10022 or AKV10032
  */
-export function checkToken(
+function checkToken(
   principal: Principal,
-  vault: VaultResource,
+  vault: DataPlaneResource,
   suffix: string,
   verifier: TokenVerifier,
 ): void {
-  if (!isVaultAudience(principal.audience, suffix)) {
+  if (!isAudienceOf(vault.kind, principal.audience, suffix)) {
     throw new Fault<VaultFaultCode>(
       'TokenRefused',
       `AKV10022: Invalid audience. Expected ${resourceOf(suffix)}, found: ${principal.audience}.`,
@@ -51,7 +81,7 @@ export function checkToken(
 }
 
 function issuerWrong(
-  vault: VaultResource,
+  vault: DataPlaneResource,
   verifier: TokenVerifier,
   found: string,
 ): Fault<VaultFaultCode> {

@@ -1,5 +1,5 @@
 import type { Principal } from '../../http/principal.ts'
-import type { VaultResource } from '../ports.ts'
+import type { DataPlaneResource } from '../ports.ts'
 
 /** The caller as refusals name it. */
 export function callerOf(principal: Principal): string {
@@ -7,6 +7,6 @@ export function callerOf(principal: Principal): string {
 }
 
 /** The vault as refusals name it. */
-export function vaultOf(vault: VaultResource): string {
+export function vaultOf(vault: DataPlaneResource): string {
   return `${vault.name};location=${vault.location}`
 }

@@ -1,3 +1,5 @@
+import type { DataPlaneResource } from '../ports.ts'
+
 /** The login host of each cloud's vault suffix (integration.md, endpoint environments). */
 const LOGIN_HOSTS: Readonly<Record<string, string>> = {
   'vault.azure.net': 'login.microsoftonline.com',
@@ -5,17 +7,36 @@ const LOGIN_HOSTS: Readonly<Record<string, string>> = {
   'privatelink.vaultcore.azure.net': 'login.microsoftonline.com',
   'vault.azure.cn': 'login.chinacloudapi.cn',
   'vault.usgovcloudapi.net': 'login.microsoftonline.us',
+  'managedhsm.azure.net': 'login.microsoftonline.com',
+  'managedhsm.azure.cn': 'login.chinacloudapi.cn',
+  'managedhsm.usgovcloudapi.net': 'login.microsoftonline.us',
 }
 
 /** First-party application id of Key Vault, an audience some clients ask for. */
 const KEY_VAULT_APP_ID = 'cfa8b339-82a2-471a-a3c9-0fc0be7a4093'
 
-const CLOUD_RESOURCES = [
-  'https://vault.azure.net',
-  'https://vault.azure.cn',
-  'https://vault.usgovcloudapi.net',
-]
-const OUR_RESOURCE = /^https:\/\/vault\.sluice\.localhost(:\d{1,5})?$/
+/** The audiences of each kind of resource: the clouds' own first, and ours on any port. */
+const AUDIENCES: Readonly<
+  Record<DataPlaneResource['kind'], { readonly known: readonly string[]; readonly ours: RegExp }>
+> = {
+  vault: {
+    known: [
+      'https://vault.azure.net',
+      'https://vault.azure.cn',
+      'https://vault.usgovcloudapi.net',
+      KEY_VAULT_APP_ID,
+    ],
+    ours: /^https:\/\/vault\.sluice\.localhost(:\d{1,5})?$/,
+  },
+  managedHsm: {
+    known: [
+      'https://managedhsm.azure.net',
+      'https://managedhsm.azure.cn',
+      'https://managedhsm.usgovcloudapi.net',
+    ],
+    ours: /^https:\/\/managedhsm\.sluice\.localhost(:\d{1,5})?$/,
+  },
+}
 
 /**
  * The value of `WWW-Authenticate`, the same on every 401. `suffix` is what follows the vault's label
@@ -34,19 +55,24 @@ export function resourceOf(suffix: string): string {
 function loginHostOf(suffix: string): string {
   const known = LOGIN_HOSTS[suffix]
   if (known) return known
-  if (suffix.startsWith('vault.')) return `login.${suffix.slice('vault.'.length)}`
+  const domain = /^(?:vault|managedhsm)\.(.+)$/.exec(suffix)?.[1]
+  if (domain !== undefined) return `login.${domain}`
   const port = /:\d+$/.exec(suffix)?.[0] ?? ''
   return `login.sluice.localhost${port}`
 }
 
-/** True when a token with this `aud` is meant for a vault that is called by `suffix`. */
-export function isVaultAudience(audience: string, suffix: string): boolean {
-  if (audience === CLOUD_RESOURCES[0]) return true
+/** True when a token with this `aud` is meant for a resource of this kind that is called by `suffix`. */
+export function isAudienceOf(
+  kind: DataPlaneResource['kind'],
+  audience: string,
+  suffix: string,
+): boolean {
+  const { known, ours } = AUDIENCES[kind]
+  if (audience === known[0]) return true
   const plain = audience.endsWith('/') ? audience.slice(0, -1) : audience
   return (
-    CLOUD_RESOURCES.includes(plain) ||
-    plain === KEY_VAULT_APP_ID ||
-    OUR_RESOURCE.test(plain) ||
+    known.includes(plain) ||
+    ours.test(plain) ||
     plain === resourceOf(suffix) ||
     plain === resourceOf(suffix.replace(/:\d+$/, ''))
   )

@@ -3,7 +3,7 @@ import { Fault } from '../../base/fault.ts'
 import type { Call } from '../../http/call.ts'
 import type { Principal } from '../../http/principal.ts'
 import type { VaultFaultCode } from '../faults.ts'
-import type { CallerRoutes, NetworkAcls, VaultResource } from '../ports.ts'
+import type { CallerRoutes, DataPlaneResource, NetworkAcls } from '../ports.ts'
 import { callerOf, vaultOf } from './caller.ts'
 
 /** Address rules are made ready once for each state of a vault's firewall. */
@@ -18,7 +18,7 @@ const listsByAcls = new WeakMap<NetworkAcls, BlockList>()
 export function checkNetwork(
   call: Call,
   principal: Principal,
-  vault: VaultResource,
+  vault: DataPlaneResource,
   routes: CallerRoutes | undefined,
 ): string | undefined {
   const acls = vault.networkAcls
@@ -64,14 +64,18 @@ function listOf(acls: NetworkAcls): BlockList {
   return list
 }
 
-function byFirewall(call: Call, principal: Principal, vault: VaultResource): Fault<VaultFaultCode> {
+function byFirewall(
+  call: Call,
+  principal: Principal,
+  vault: DataPlaneResource,
+): Fault<VaultFaultCode> {
   return new Fault(
     'ForbiddenByFirewall',
     `Client address is not authorized and caller is not a trusted service.\r\nClient address: ${call.callerAddress}\r\nCaller: ${callerOf(principal)}\r\nVault: ${vaultOf(vault)}`,
   )
 }
 
-function byConnection(principal: Principal, vault: VaultResource): Fault<VaultFaultCode> {
+function byConnection(principal: Principal, vault: DataPlaneResource): Fault<VaultFaultCode> {
   return new Fault(
     'ForbiddenByConnection',
     `Public network access is disabled and request is not from a trusted service nor via an approved private link.\r\nCaller: ${callerOf(principal)}\r\nVault: ${vaultOf(vault)}`,

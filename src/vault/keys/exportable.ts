@@ -67,7 +67,9 @@ export function readExportability(
     if (given) throw refused(1005)
     return {}
   }
-  const isOffered = call.vault.sku === 'premium' && isSince(call.apiVersion, '7.3-preview')
+  const { vault } = call
+  const isTier = vault.kind === 'managedHsm' || vault.sku === 'premium'
+  const isOffered = isTier && isSince(call.apiVersion, '7.3-preview')
   if (!isOffered) throw refused(1001)
   if (!kty.endsWith('-HSM')) throw refused(1006)
   return { exportable: true, release_policy: changePolicy(old?.release_policy, given) }

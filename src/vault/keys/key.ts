@@ -67,10 +67,20 @@ export function readKeyChange(body: JsonObject): VersionChange {
   return { ...readAttributes(body), tags: readTags(body, TAG_LIMIT_CHARACTERS) }
 }
 
-/** HSM and symmetric types are for the premium tier. @throws Fault `NotOffered` */
+/** HSM and symmetric types are for the premium tier, and for managed HSMs. @throws Fault `NotOffered` */
 export function checkTier(call: VaultCall, kty: string): void {
-  if (call.vault.sku === 'premium' || kty === 'RSA' || kty === 'EC') return
+  const { vault } = call
+  if (vault.kind === 'managedHsm' || vault.sku === 'premium') return
+  if (kty === 'RSA' || kty === 'EC') return
   throw notOffered(`Keys of type ${kty} need a vault of the premium tier.`)
+}
+
+/** What is asked of a new key: a managed HSM makes the HSM type of what is asked, as recordings show. */
+export function toHeldType(call: VaultCall, body: JsonObject): JsonObject {
+  if (call.vault.kind !== 'managedHsm') return body
+  const kty = body['kty']
+  const isPlain = typeof kty === 'string' && !kty.endsWith('-HSM')
+  return { ...body, Hsm: true, ...(isPlain && { kty: `${kty}-HSM` }) }
 }
 
 /** A version ready to be stored. */

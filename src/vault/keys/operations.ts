@@ -19,7 +19,7 @@ import { listDeleted, listLive, listVersions } from '../objects/store.ts'
 import { vaultOperation } from '../operation.ts'
 import { adoptMaterial, makeMaterial, sweepToken } from './custody.ts'
 import { findBefore, readExportability, readPolicyChange, spreadPolicy } from './exportable.ts'
-import { checkTier, readKeyChange, readKeyOps, storeKey } from './key.ts'
+import { checkTier, readKeyChange, readKeyOps, storeKey, toHeldType } from './key.ts'
 import { importMaterial, readKeySpec } from './material.ts'
 import type { ReleasePolicy } from './release-policy.ts'
 import { adoptPolicy, planRotation } from './rotation-store.ts'
@@ -32,7 +32,7 @@ const createKey = vaultOperation(
   { policy: 'create', dataAction: 'keys/create/action', audit: 'KeyCreate', budget: 'keys' },
   async (call, vault) => {
     const name = readName(call.params.name)
-    const body = readBody(await call.readJson())
+    const body = toHeldType(vault, readBody(await call.readJson()))
     const spec = readKeySpec(body)
     checkTier(vault, spec.kty)
     vault.store.throttle?.takeKey(vault.vault, spec, 'create', vault.nowMs)
@@ -51,7 +51,7 @@ const importKey = vaultOperation(
   { policy: 'import', dataAction: 'keys/import/action', audit: 'KeyImport', budget: 'keys' },
   async (call, vault) => {
     const name = readName(call.params.name)
-    const body = readBody(await call.readJson())
+    const body = toHeldType(vault, readBody(await call.readJson()))
     const jwk = body['key']
     if (!isObject(jwk)) throw propertyWrong('key')
     const isWrapped = (jwk['key_hsm'] ?? null) !== null

@@ -38,9 +38,12 @@ async function rotateOne(
 ): Promise<boolean> {
   const place = { vault: due.vault, kind: 'keys', name: due.name } as const
   const current = await findLatest(store.db, place)
-  const vault = ports.directory.findVault((await findPolicy(store.db, place))?.vaultName ?? '')
-  // Another vault may have taken the name of one that was purged.
-  if (vault?.dataId !== due.vault || !current || current.deletedAtMs !== undefined) return false
+  const name = (await findPolicy(store.db, place))?.vaultName ?? ''
+  // A vault and a managed HSM may share a name, and another may have taken that of a purged one.
+  const vault = [ports.directory.findVault(name), ports.directory.findHsm(name)].find(
+    (one) => one?.dataId === due.vault,
+  )
+  if (!vault || !current || current.deletedAtMs !== undefined) return false
   const scope = await ports.sealer.scope(`vault:${due.vault}`)
   const made = await rotateKey(
     { store, vault, scope, nowMs },

@@ -1,5 +1,5 @@
 import { statement } from '../../storage/database.ts'
-import type { VaultResource } from '../ports.ts'
+import type { DataPlaneResource } from '../ports.ts'
 import { purgeObject } from './changes.ts'
 import type { Writing } from './store.ts'
 import type { ObjectTables } from './tables.ts'
@@ -33,12 +33,12 @@ const dropSettings = statement<ObjectTables, { vault: string }>((query, paramete
 )
 
 /** When an object deleted now is destroyed. */
-export function purgeTimeOf(vault: VaultResource, deletedAtMs: number): number {
+export function purgeTimeOf(vault: DataPlaneResource, deletedAtMs: number): number {
   return deletedAtMs + vault.softDeleteRetentionInDays * DAY_MS
 }
 
 /** Key Vault's `recoveryLevel` (key-vault.md §12.1). */
-export function recoveryLevelOf(vault: VaultResource): string {
+export function recoveryLevelOf(vault: DataPlaneResource): string {
   const level = vault.softDeleteRetentionInDays < 90 ? 'CustomizedRecoverable' : 'Recoverable'
   return vault.enablePurgeProtection ? level : `${level}+Purgeable`
 }

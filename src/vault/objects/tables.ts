@@ -2,6 +2,7 @@ import type { Generated } from 'kysely'
 import { kysely } from '../../storage/kysely.ts'
 import type { Migration } from '../../storage/migrations.ts'
 import type { Kind } from '../faults.ts'
+import { type HsmTables, hsmMigrations } from '../hsm/tables.ts'
 
 /** A named object of any kind; its versions are rows of their own. */
 export interface ObjectTable {
@@ -87,7 +88,7 @@ export interface AuthorityTable {
   sealed: Uint8Array
 }
 
-export interface ObjectTables {
+export interface ObjectTables extends HsmTables {
   vault_object: ObjectTable
   vault_object_version: VersionTable
   vault_certificate_pending: PendingTable
@@ -161,6 +162,7 @@ export const vaultMigrations: readonly Migration[] = [
         .execute()
     },
   },
+  ...hsmMigrations,
   { name: 'vault-0007-expiry-events', up: addNotices },
   {
     name: 'vault-orders',

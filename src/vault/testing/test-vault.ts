@@ -25,6 +25,7 @@ import type {
   Authorizer,
   CallerRoutes,
   EventSink,
+  HsmResource,
   VaultEvent,
   VaultResource,
 } from '../ports.ts'
@@ -37,6 +38,7 @@ const KEYS = generateKeyPairSync('ed25519')
 
 /** A vault of the policy model whose caller may do everything, purge included. */
 export const VAULT: VaultResource = {
+  kind: 'vault',
   id: '/subscriptions/5ub00000-0000-4000-8000-000000000000/resourceGroups/RG/providers/Microsoft.KeyVault/vaults/v1',
   name: 'v1',
   location: 'eastus2',
@@ -58,6 +60,21 @@ export const VAULT: VaultResource = {
       },
     },
   ],
+  publicNetworkAccess: 'Enabled',
+}
+
+/** A managed HSM whose administrator is the caller. Nothing activated it. */
+export const HSM: HsmResource = {
+  kind: 'managedHsm',
+  id: '/subscriptions/5ub00000-0000-4000-8000-000000000000/resourceGroups/RG/providers/Microsoft.KeyVault/managedHSMs/h1',
+  name: 'h1',
+  location: 'eastus2',
+  tenantId: TENANT,
+  dataId: 'da7a0000-0000-4000-8000-0000000000f1',
+  skuName: 'Standard_B1',
+  initialAdminObjectIds: [CALLER],
+  softDeleteRetentionInDays: 7,
+  enablePurgeProtection: false,
   publicNetworkAccess: 'Enabled',
 }
 
@@ -145,7 +162,7 @@ export interface TestVault {
   /** What was published, in order. */
   events(): Promise<VaultEvent[]>
   /** Replaces the vault of that name. */
-  put(resource: VaultResource): void
+  put(resource: VaultResource | HsmResource): void
   ask(method: string, path: string, asked?: Asked): Promise<Answer>
   close(): Promise<void>
 }
@@ -196,6 +213,7 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
   const sealer = new Sealer(db as never, rootKey, clock.nowMs)
   const first = { ...VAULT, ...options.resource }
   const vaults = new Map([[first.name, first]])
+  const hsms = new Map([[HSM.name, HSM]])
   const audit: AuditEntry[] = []
   const bugs: unknown[] = []
   const vault = openVault({
@@ -206,6 +224,7 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     directory: {
       findVault: (name) => vaults.get(name.toLowerCase()),
       findVaultOf: (dataId) => [...vaults.values()].find((one) => one.dataId === dataId),
+      findHsm: (name) => hsms.get(name.toLowerCase()),
     },
     authorizer: options.authorizer ?? DENY_ALL,
     audit: { record: (entry) => audit.push(entry) },
@@ -228,7 +247,10 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     sealer,
     events: async () =>
       (await db.all(allEvents, undefined)).map(({ body }) => JSON.parse(body) as VaultEvent),
-    put: (resource) => vaults.set(resource.name, resource),
+    put: (resource) => {
+      if (resource.kind === 'vault') vaults.set(resource.name, resource)
+      else hsms.set(resource.name, resource)
+    },
     ask: (method, path, asked = {}) => send(agent, server, { method, path, asked }),
     close: async () => {
       agent.destroy()
@@ -246,11 +268,14 @@ async function listen(
   onBug: (error: unknown) => void,
 ): Promise<http.Server> {
   const handler = createHandler(vault.service, clock, onBug)
+  const hsmHandler = createHandler(vault.hsmService, clock, onBug)
   const server = http.createServer((request, response) => {
     const host = (request.headers.host ?? '').toLowerCase()
     const dot = host.indexOf('.')
     const label = dot < 0 ? undefined : host.slice(0, dot)
-    handler(request, response, { host, label, suffix: host.slice(dot + 1) })
+    const suffix = host.slice(dot + 1)
+    const answer = suffix.startsWith('managedhsm.') ? hsmHandler : handler
+    answer(request, response, { host, label, suffix })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return server
@@ -299,7 +324,9 @@ function send(
 }
 
 function toAnswer(response: http.IncomingMessage, text: string): Answer {
-  const isJson = response.headers['content-type']?.startsWith('application/json') === true
+  // The 401 of a managed HSM is JSON in name only.
+  const isJson =
+    response.headers['content-type']?.startsWith('application/json') === true && text !== 'OK'
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
