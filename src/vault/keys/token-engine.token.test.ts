@@ -18,6 +18,7 @@ import {
   type SoftHsm,
   startSoftHsm,
 } from '../../pkcs11/testing/index.ts'
+import { startHsm } from '../testing/test-hsm.ts'
 import { startVault, type TestOptions, type TestVault, VAULT } from '../testing/test-vault.ts'
 import { readReference } from './token-reference.ts'
 
@@ -331,6 +332,20 @@ real('a key that could be released is refused: nothing leaves the token', async 
   const answer = await made.ask('POST', '/keys/k/create', { body, version: '7.4' })
   expect(answer).toMatchObject({ status: 400, body: { error: { code: 'NotSupported' } } })
   expect(answer.body.error.message).toContain('cannot leave it')
+})
+
+real('keys of a managed HSM live in the token, and its random bytes come from there', async () => {
+  const made = await startHsm({ hsmToken })
+  started.push(made)
+  const body = await create(made, { kty: 'RSA-HSM' })
+  expect(body.attributes).toMatchObject({ hsmPlatform: '1' })
+  expect(await hsmToken.has(refOf(body))).toBe(true)
+  const digest = createHash('sha256').update('text').digest()
+  const { value } = await use(made, '/sign', { alg: 'PS256', value: b64(digest) })
+  const asked = { alg: 'PS256', digest: b64(digest), value }
+  expect(await use(made, '/verify', asked)).toEqual({ value: true })
+  const rng = await made.ask('POST', '/rng', { body: { count: 16 } })
+  expect(unb64(rng.body.value)).toHaveLength(16)
 })
 
 real('a certificate with a key of an HSM type is refused, never made in software', async () => {
