@@ -135,13 +135,13 @@ export async function openEstate(
       })
     })
     const unfollow = sealer.follow()
-    const dropRetiredKeys = () => dropRetiredOf(db, clock)
     const close = async () => {
       await monitor.close()
       await unfollow()
       await db.close()
       await door.close()
     }
+    const dropRetiredKeys = () => dropKeys(db, clock)
     const hasToken = hsmToken !== undefined
     return {
       ...{ db, ids, identity, arm, vault, monitor, events, hasToken },
@@ -166,7 +166,7 @@ function openedOnce<T>(open: () => Promise<T>): () => Promise<T> {
   }
 }
 
-async function dropRetiredOf(db: Database<unknown>, clock: Clock): Promise<void> {
+async function dropKeys(db: Database<unknown>, clock: Clock): Promise<void> {
   const { dropRetired } = await import('../storage/data-key-change.ts')
   await dropRetired({ db, nowMs: () => clock.nowMs(), columns: loadSealedColumns })
 }

@@ -20,7 +20,7 @@ import {
   newKeysSince,
   type SealingTables,
 } from './data-keys.ts'
-import type { Database, Transaction } from './database.ts'
+import type { Database } from './database.ts'
 import { localRootKey, type RootKey } from './root-key.ts'
 import { RootKeyHolder } from './root-key-handover.ts'
 import type { RootKeys } from './root-key-ring.ts'
@@ -195,44 +195,47 @@ export class Sealer {
   }
 
   /** Another process may have made one meanwhile; then there is one already. */
-  async #makeKey(scope: string): Promise<readonly DataKeyRow[]> {
-    return this.#storeKey(scope, 0, async ({ all }) => {
-      const found = await all(keysOfScope, { scope })
-      return found.length > 0 ? found : undefined
-    })
+  #makeKey(scope: string): Promise<readonly DataKeyRow[]> {
+    return this.#storeKey(scope, (known) => (known.length > 0 ? undefined : 0))
   }
 
   /**
-   * Gives a scope another data key, which seals from a time on (ms); give every process
-   * `ACTIVE_AFTER_MS` to load it. Its id.
+   * Gives a scope another data key, which seals from a time on (ms), and no other one after it; give
+   * every process `ACTIVE_AFTER_MS` to load it. Its id.
    */
   async addKey(scope: string, activeFromMs: number): Promise<string> {
     await this.scope(scope)
     const opened = await this.#scopes.get(scope)
-    const rows = await this.#storeKey(scope, activeFromMs, async () => undefined)
+    const rows = await this.#storeKey(scope, (known) =>
+      Math.max(activeFromMs, ...known.map((row) => row.active_from_ms + 1)),
+    )
     for (const row of rows) if (opened) await this.#add(opened, row)
-    const id = rows.find((row) => row.active_from_ms === activeFromMs)?.id
-    if (!id) throw new Error('A data key is missing after it was made.')
-    return id
+    const [newest] = [...rows].sort((a, b) => b.active_from_ms - a.active_from_ms)
+    if (!newest) throw new Error('A data key is missing after it was made.')
+    return newest.id
   }
 
-  /** Stores a new key unless `instead` gives the answer; gives all keys of the scope. */
+  /**
+   * Stores a new key that seals from the time that `activeFrom` gives for those that are there; none when
+   * it gives none. All keys of the scope.
+   */
   async #storeKey(
     scope: string,
-    activeFromMs: number,
-    instead: (tx: Transaction<SealingTables>) => Promise<readonly DataKeyRow[] | undefined>,
+    activeFrom: (known: readonly DataKeyRow[]) => number | undefined,
   ): Promise<readonly DataKeyRow[]> {
     for (;;) {
       const root = this.rootKey
-      const row = await newDataKey({ scope, root, nowMs: this.#nowMs(), activeFromMs })
-      const answer = await this.#db.write(async (tx) => {
-        await tx.run(lockRootKey, undefined)
-        const found = await instead(tx)
-        if (found) return found
-        const [check] = await tx.all(keysOfScope, { scope: CHECK_SCOPE })
+      const made = await newDataKey({ scope, root, nowMs: this.#nowMs() })
+      const answer = await this.#db.write(async ({ run, all, query }) => {
+        await run(lockRootKey, undefined)
+        const known = await all(keysOfScope, { scope })
+        const active_from_ms = activeFrom(known)
+        if (active_from_ms === undefined) return known
+        const [check] = await all(keysOfScope, { scope: CHECK_SCOPE })
         if (check?.root_key_id && check.root_key_id !== root.id) return check.root_key_id
-        await tx.query.insertInto('data_key').values(row).execute()
-        return tx.all(keysOfScope, { scope })
+        const row: DataKeyRow = { ...made, active_from_ms }
+        await query.insertInto('data_key').values(row).execute()
+        return [...known, row]
       })
       if (typeof answer !== 'string') return answer
       await this.#rootOf(answer)
@@ -285,14 +288,13 @@ export class Sealer {
   }
 }
 
-/** A data key that is not stored yet. */
-export async function newDataKey(made: {
+/** A data key that is not stored yet, and seals from the beginning on. */
+async function newDataKey(made: {
   readonly scope: string
   readonly root: RootKey
   readonly nowMs: number
-  readonly activeFromMs: number
 }): Promise<DataKeyRow> {
-  const { scope, root, nowMs, activeFromMs } = made
+  const { scope, root, nowMs } = made
   const id = newGuid()
   return {
     id,
@@ -300,7 +302,7 @@ export async function newDataKey(made: {
     wrapped: await root.wrap(dataKeyPlace(scope, id), randomBytes(32)),
     created_at_ms: nowMs,
     root_key_id: root.id,
-    active_from_ms: activeFromMs,
+    active_from_ms: 0,
     retired_at_ms: null,
   }
 }
