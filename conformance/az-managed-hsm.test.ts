@@ -2,7 +2,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Account, makeAccount } from './content.ts'
 import { Estate } from './harness.ts'
-import { activateHsm } from './managed-hsm.ts'
+import { activateHsm } from './managed-hsms.ts'
 import { findPython } from './python.ts'
 
 const PACKAGE = 'azure-cli==2.91.0'
@@ -53,7 +53,7 @@ test('az, unmodified, makes, administers, uses, deletes, recovers and purges a m
   })
   const refused = await call(['keyvault', 'key', 'create', '-n', 'k', ...hsm])
   expect(refused.stderr).toContain('is not activated')
-  await activateHsm(estate, 'hsm-az')
+  await activateHsm(estate, 'hsm-az', account)
   const assign = ['--assignee-object-id', objectId, '--scope', '/', ...hsm]
   await az('keyvault role assignment create --role', 'Managed HSM Crypto User', ...assign)
   await az('keyvault role assignment create --role', 'Managed HSM Crypto Officer', ...assign)

@@ -84,9 +84,10 @@ export class Estate {
   readonly home: string
   readonly data: string
 
-  constructor() {
+  /** `data` undefined: a folder in `home`. */
+  constructor(data?: string) {
     this.home = mkdtempSync(path.join(os.tmpdir(), 'sluice-conformance-'))
-    this.data = path.join(this.home, 'data')
+    this.data = data ?? path.join(this.home, 'data')
   }
 
   /** `sluice …` as a person types it. */

@@ -2,7 +2,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Account, makeAccount, sendOne, tokensOf } from './content.ts'
 import { Estate } from './harness.ts'
-import { activateHsm } from './managed-hsm.ts'
+import { makeHolders } from './managed-hsms.ts'
 
 const client = path.join(import.meta.dirname, 'clients/hsm.mjs')
 const estate = new Estate()
@@ -56,7 +56,10 @@ test('a managed HSM is made in the words of az, and refuses keys until it is act
   const refused = await estate.sluice(hsm('key create', '--name', 'k'))
   expect(refused.code).toBe(1)
   expect(refused.stderr).toContain('is not activated')
-  await activateHsm(estate, 'hsm-demo')
+  const cwd = await makeHolders(estate)
+  const wrap = ['--sd-wrapping-keys', 'a.cer', 'b.cer', 'c.cer', '--sd-quorum', '2']
+  const file = ['--security-domain-file', 'domain.json']
+  await estate.json(hsm('security-domain download', ...wrap, ...file), { cwd })
   expect(await estate.json(hsm('show'))).toMatchObject({
     properties: { securityDomainProperties: { activationStatus: 'Active' } },
   })

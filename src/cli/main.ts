@@ -96,4 +96,6 @@ async function explain(thrown: unknown, terminal: Terminal, debug: boolean): Pro
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
 })
+// A server whose log cannot be written, because its disk is full, still answers.
+process.stderr.on('error', () => undefined)
 process.exitCode = await main(process.argv.slice(2), processTerminal())

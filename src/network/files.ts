@@ -9,7 +9,7 @@ import {
   rmSync,
   statSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
 import { newGuid } from '../base/ids.ts'
@@ -33,7 +33,7 @@ export function createFile(file: string, content: string, mode: number): boolean
 }
 
 /** Like `createFile`, but takes the place of a file that is there. */
-export function replaceFile(file: string, content: string, mode: number): void {
+export function replaceFile(file: string, content: string | Uint8Array, mode: number): void {
   const draft = writeDraft(file, content, mode)
   renameSync(draft, file)
   syncFolder(path.dirname(file))
@@ -41,8 +41,13 @@ export function replaceFile(file: string, content: string, mode: number): void {
 
 /** Undefined when there is no such file. */
 export function findFile(file: string): string | undefined {
+  return findBytes(file)?.toString('utf8')
+}
+
+/** Undefined when there is no such file. */
+export function findBytes(file: string): Buffer | undefined {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(file)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
@@ -64,11 +69,11 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }
 
-function writeDraft(file: string, content: string, mode: number): string {
+function writeDraft(file: string, content: string | Uint8Array, mode: number): string {
   const draft = `${file}.${newGuid()}.tmp`
   const handle = openSync(draft, 'wx', mode)
   try {
-    writeSync(handle, content)
+    writeFileSync(handle, content)
     fsyncSync(handle)
   } finally {
     closeSync(handle)

@@ -1,6 +1,12 @@
 import type { AgentSettings } from '../agent/index.ts'
 import { systemClock } from '../base/clock.ts'
-import { clientEnvironment, openCa, openLocalClient, writeBundle } from '../network/index.ts'
+import {
+  clientEnvironment,
+  openCa,
+  openLocalClient,
+  writeBundle,
+  writeTrustStore,
+} from '../network/index.ts'
 import { kysely } from '../storage/kysely.ts'
 import type { Estate } from './compose.ts'
 import type { ServerSettings } from './settings.ts'
@@ -79,7 +85,9 @@ function connect(dataDirectory: string, { port, proxyPort }: Ports) {
   const inherited = inheritedEnvironment()
   const bundleFile = writeBundle(dataDirectory, ca.pem)
   if (proxyPort === undefined) return { http, environment: inherited }
-  const added = clientEnvironment({ proxyPort, caFile: ca.file, bundleFile, inherited })
+  const trustStoreFile = writeTrustStore(bundleFile)
+  const to = { proxyPort, caFile: ca.file, bundleFile, trustStoreFile, inherited }
+  const added = clientEnvironment(to)
   return { http, environment: { ...inherited, ...added } }
 }
 

@@ -26,12 +26,16 @@ export const apiVersions = [
   '2025-06-01',
   '2025-07-01',
   '2026-01-01-preview',
+  '2026-03-01-preview',
+  '2026-04-01',
+  '2026-05-01-preview',
+  '2026-07-01-preview',
 ] as const
 
 export type ApiVersion = (typeof apiVersions)[number]
 
 /** The newest one that is not a preview; error texts recommend it. */
-const NEWEST_STABLE: ApiVersion = '2025-07-01'
+const NEWEST_STABLE: ApiVersion = '2026-04-01'
 
 const RANK: ReadonlyMap<string, number> = new Map(apiVersions.map((text, rank) => [text, rank]))
 

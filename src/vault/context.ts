@@ -3,6 +3,7 @@ import type { HsmToken } from '../pkcs11/index.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
+import type { HsmJobs } from './hsm/jobs.ts'
 import type { AttestationKeys } from './keys/attestation-keys.ts'
 import type { KeyObjects } from './keys/key-objects.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
@@ -16,6 +17,8 @@ export interface VaultStore {
   readonly sealer: Sealer
   readonly cache: LatestCache
   readonly events: EventSink
+  /** Long work of managed HSMs. */
+  readonly jobs: HsmJobs
   /** Undefined: no limits. */
   readonly throttle: Throttle | undefined
   /** Where keys of HSM types live; undefined: in software, which `hsmPlatform` says. */

@@ -150,7 +150,7 @@ test('an unknown api-version names the newest, a missing one is refused', async 
       error: {
         code: 'BadParameter',
         message:
-          'The specified version (7.9) is not recognized. Consider using the latest supported version (2025-07-01).',
+          'The specified version (7.9) is not recognized. Consider using the latest supported version (2026-04-01).',
       },
     },
   })

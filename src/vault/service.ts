@@ -23,6 +23,7 @@ import { renewDue } from './certificates/renew-due.ts'
 import type { VaultCall, VaultStore } from './context.ts'
 import { policiesEvent } from './events.ts'
 import type { VaultFaultCode } from './faults.ts'
+import { HsmJobs } from './hsm/jobs.ts'
 import type { HsmCall } from './hsm/operation.ts'
 import { HsmService } from './hsm/service.ts'
 import { eraseState, findActivation, HsmStates } from './hsm/state.ts'
@@ -124,6 +125,7 @@ export function openVault(ports: VaultPorts): Vault {
     db: ports.db as Database<ObjectTables>,
     sealer: ports.sealer,
     cache: new LatestCache(ports.cacheBytes ?? CACHE_BYTES),
+    jobs: new HsmJobs(ports.db as Database<ObjectTables>, ports.clock),
     events: ports.events,
     throttle: ports.limits && new Throttle(ports.limits),
     hsmToken: ports.hsmToken,
@@ -141,6 +143,7 @@ export function openVault(ports: VaultPorts): Vault {
     isHsmActivated: async (dataId) => (await findActivation(store.db, dataId)) !== undefined,
     sweep: async (nowMs) => {
       store.keyObjects.prune()
+      await store.jobs.endDeadOnes()
       const purged = await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs)))
       const forgotten = await sweepToken(store, nowMs)
       const rotated = await rotateDue(ports, store, nowMs)

@@ -24,6 +24,11 @@ const WIRE: Record<VaultFaultCode, Spelling> = {
   DataBusy: { status: 503, code: 'ServiceUnavailable' },
   DatabaseClosed: { status: 503, code: 'ServiceUnavailable' },
   DeletedNameHeld: { status: 409, code: 'Conflict', inner: 'ObjectIsDeletedButRecoverable' },
+  DomainUnreadable: { status: 400, code: 'BadParameter' },
+  HsmActivated: { status: 409, code: 'Conflict' },
+  HsmBusy: { status: 409, code: 'Conflict' },
+  HsmJobNotFound: { status: 404, code: 'NotFound' },
+  StorageRefused: { status: 400, code: 'StorageError' },
   DiskFull: { status: 503, code: 'ServiceUnavailable' },
   ForbiddenByConnection: { status: 403, code: 'Forbidden', inner: 'ForbiddenByConnection' },
   ForbiddenByFirewall: { status: 403, code: 'Forbidden', inner: 'ForbiddenByFirewall' },
@@ -66,12 +71,19 @@ const WIRE: Record<VaultFaultCode, Spelling> = {
   VaultNotFound: { status: 404, code: 'VaultNotFound' },
 }
 
+const BUG_CODE = 'InternalServerError'
+
 const BUG: Reply = json(500, {
   error: {
-    code: 'InternalServerError',
+    code: BUG_CODE,
     message: 'An internal error occurred. The log has it under the x-ms-request-id of this answer.',
   },
 })
+
+/** The error's code alone, for what is told later than in an answer. */
+export function wireCodeOf(fault: Fault): string {
+  return Object.hasOwn(WIRE, fault.code) ? WIRE[fault.code as VaultFaultCode].code : BUG_CODE
+}
 
 /** Spells what was thrown; a bug shows no text of its own. */
 export function vaultFaultReply(thrown: unknown): Reply {

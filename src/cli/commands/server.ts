@@ -315,13 +315,14 @@ async function environmentOf(
   running: RunningServer,
   data: string,
 ): Promise<Readonly<Record<string, string>>> {
-  const { clientEnvironment, writeBundle } = await import('../../network/index.ts')
+  const { clientEnvironment, writeBundle, writeTrustStore } = await import('../../network/index.ts')
   const caFile = path.join(data, 'ca', 'ca.pem')
   const bundleFile = writeBundle(data, readFileSync(caFile, 'utf8'))
   return clientEnvironment({
     proxyPort: running.proxyPort,
     caFile,
     bundleFile,
+    trustStoreFile: writeTrustStore(bundleFile),
     inherited: process.env,
   })
 }

@@ -61,7 +61,19 @@ RoleAssignments_Create roleAssignments/write/action
 RoleAssignments_Delete roleAssignments/delete/action
 GetSettings settings/read/action
 GetSetting settings/read/action
-UpdateSetting settings/write/action`
+UpdateSetting settings/write/action
+HSMSecurityDomain_Download securitydomain/download/action
+HSMSecurityDomain_DownloadPending securitydomain/download/action
+HSMSecurityDomain_TransferKey securitydomain/transferkey/read
+HSMSecurityDomain_Upload securitydomain/upload/action
+HSMSecurityDomain_UploadPending securitydomain/upload/read
+FullBackup backup/start/action
+PreFullBackup backup/start/action
+FullBackupStatus backup/status/action
+FullRestoreOperation restore/start/action
+PreFullRestoreOperation restore/start/action
+SelectiveKeyRestoreOperation restore/start/action
+RestoreStatus restore/status/action`
   .trim()
   .split('\n')
   .map((line) => line.split(' ') as [string, string])

@@ -19,6 +19,8 @@ import type { AuditSink, CallerRoutes, HsmResource, VaultDirectory } from '../po
 import { retryAfterSeconds } from '../throttle.ts'
 import { vaultFaultReply } from '../wire-faults.ts'
 import { hsmHeaders } from '../wire-headers.ts'
+import { backupOperations } from './backup-operations.ts'
+import { domainOperations } from './domain-operations.ts'
 import { hsmKeyOperations } from './key-operations.ts'
 import type { HsmCall, HsmOperation } from './operation.ts'
 import { checkLocalRole, scopeOfPath } from './permission.ts'
@@ -50,6 +52,8 @@ export class HsmService implements Service<HsmCall> {
   readonly name = 'managedHsm'
   readonly operations: readonly HsmOperation[] = [
     ...hsmKeyOperations,
+    ...domainOperations,
+    ...backupOperations,
     ...roleOperations,
     ...settingOperations,
   ]

@@ -111,17 +111,24 @@ const dropSetting = statement<ObjectTables, OfHsm & { name: string }>((query, pa
     .where('hsm', '=', parameter<string>('hsm'))
     .where('name', '=', parameter<string>('name')),
 )
-const TABLES = [
-  'vault_hsm',
+const CONTENT = [
   'vault_hsm_role_definition',
   'vault_hsm_role_assignment',
   'vault_hsm_setting',
 ] as const
-const dropAll = TABLES.map((table) =>
+const TABLES = [
+  'vault_hsm',
+  ...CONTENT,
+  'vault_hsm_domain',
+  'vault_hsm_transfer_key',
+  'vault_hsm_job',
+] as const
+const dropFrom = (table: (typeof TABLES)[number]) =>
   statement<ObjectTables, OfHsm>((query, parameter) =>
     query.deleteFrom(table).where('hsm', '=', parameter<string>('hsm')),
-  ),
-)
+  )
+const dropContent = CONTENT.map(dropFrom)
+const dropAll = TABLES.map(dropFrom)
 
 /** Undefined while the managed HSM is not activated. */
 export async function findActivation(rows: Rows, dataId: string): Promise<Activation | undefined> {
@@ -216,6 +223,11 @@ export async function putSetting(
 ): Promise<void> {
   await tx.run(dropSetting, { hsm: dataId, name: setting.name })
   await tx.run(insertSetting, { hsm: dataId, ...setting })
+}
+
+/** Takes all roles, assignments and settings away; others must follow in the same write. */
+export async function clearState(tx: Writing, dataId: string): Promise<void> {
+  for (const drop of dropContent) await tx.run(drop, { hsm: dataId })
 }
 
 /** Destroys what a purged managed HSM kept beside its keys. */

@@ -1,4 +1,5 @@
 import type { Migration } from '../../storage/migrations.ts'
+import { type DomainTables, domainMigrations } from './domain-tables.ts'
 
 /** A managed HSM that was used or activated. */
 export interface HsmTable {
@@ -37,7 +38,7 @@ export interface HsmSettingTable {
   value: string
 }
 
-export interface HsmTables {
+export interface HsmTables extends DomainTables {
   vault_hsm: HsmTable
   vault_hsm_role_definition: HsmRoleDefinitionTable
   vault_hsm_role_assignment: HsmRoleAssignmentTable
@@ -80,4 +81,5 @@ export const hsmMigrations: readonly Migration[] = [
         .execute()
     },
   },
+  ...domainMigrations,
 ]

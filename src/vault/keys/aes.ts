@@ -72,7 +72,7 @@ export function cbcDecrypt(
 
 /** AES key wrap (RFC 3394), or with padding (RFC 5649). Undefined when the length does not fit. */
 export function wrap(key: Buffer, value: Buffer, pads: boolean): Buffer | undefined {
-  if (!pads && (value.length < 16 || value.length % 8 !== 0)) return undefined
+  if (pads ? value.length === 0 : value.length < 16 || value.length % 8 !== 0) return undefined
   return orUndefined(() => {
     const cipher = createCipheriv(wrapName(key, pads), key, pads ? WRAP_PAD_IV : WRAP_IV)
     return Buffer.concat([cipher.update(value), cipher.final()])
@@ -81,6 +81,8 @@ export function wrap(key: Buffer, value: Buffer, pads: boolean): Buffer | undefi
 
 /** Undefined when the integrity check fails. */
 export function unwrap(key: Buffer, value: Buffer, pads: boolean): Buffer | undefined {
+  // OpenSSL opens nothing to nothing, which no wrapping gives.
+  if (value.length < (pads ? 16 : 24) || value.length % 8 !== 0) return undefined
   return orUndefined(() => {
     const decipher = createDecipheriv(wrapName(key, pads), key, pads ? WRAP_PAD_IV : WRAP_IV)
     return Buffer.concat([decipher.update(value), decipher.final()])

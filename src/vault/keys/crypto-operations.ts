@@ -75,10 +75,12 @@ function engineOf(store: VaultStore, { protection }: PublicPart): Later<KeyEngin
   return import('./token-engine.ts').then((room) => new room.TokenEngine(token))
 }
 
-/** base64url, with or without padding. @throws Fault `PropertyWrong` */
+/** base64url or base64, with or without padding. @throws Fault `PropertyWrong` */
 function readBytes(body: JsonObject, name: string): Buffer {
   const text = body[name]
-  if (typeof text !== 'string' || !/^[\w+/-]*=*$/.test(text)) throw propertyWrong(name)
+  // One character behind whole groups of four holds no byte.
+  const form = /^(?:[\w+/-]{4})*(?:[\w+/-]{2}(?:==)?|[\w+/-]{3}=?)?$/
+  if (typeof text !== 'string' || !form.test(text)) throw propertyWrong(name)
   return Buffer.from(text, 'base64url')
 }
 

@@ -65,6 +65,7 @@ async function imported(ask: TestVault['ask'], key: object, name = 'k') {
 
 test.each([
   [{ kty: 'RSA' }, { kty: 'RSA', e: 'AQAB' }, ALL_OPS],
+  [{ kty: 'RSA', public_exponent: 0 }, { kty: 'RSA', e: 'AQAB' }, ALL_OPS],
   [{ kty: 'RSA-HSM', key_size: 3072, public_exponent: 3 }, { kty: 'RSA-HSM', e: 'Aw' }, ALL_OPS],
   [{ kty: 'EC' }, { kty: 'EC', crv: 'P-256' }, ['sign', 'verify']],
   [{ kty: 'EC-HSM', crv: 'P-256K' }, { kty: 'EC-HSM', crv: 'P-256K' }, ['sign', 'verify']],

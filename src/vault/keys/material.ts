@@ -74,7 +74,9 @@ export function readKeySpec(body: JsonObject): KeySpec {
   const size = body['key_size'] ?? undefined
   if (kty === 'EC' || kty === 'EC-HSM') return { kty, crv: readCurve(body['crv'] ?? 'P-256') }
   if (kty === 'RSA' || kty === 'RSA-HSM') {
-    const exponent = body['public_exponent'] ?? DEFAULT_EXPONENT
+    const asked = body['public_exponent'] ?? 0
+    // The Java client sends 0 when its caller names none.
+    const exponent = asked === 0 ? DEFAULT_EXPONENT : asked
     return { kty, bits: readSize(size ?? 2048, RSA_BITS), exponent: readExponent(exponent) }
   }
   return { kty, bits: readSize(size ?? 256, OCT_BITS) }

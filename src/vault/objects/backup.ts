@@ -11,6 +11,7 @@ import {
   propertyWrong,
   type VaultFaultCode,
 } from '../faults.ts'
+import { domainSealerOf } from '../hsm/domain-of.ts'
 import { appendVersion, findUnpurged, makeObject, type NewVersion } from './changes.ts'
 import { change, openValue, placeOf, readLiveObject, readOwnObject, sealPlace } from './objects.ts'
 import {
@@ -33,7 +34,8 @@ interface BackedUpVersion extends Omit<NewVersion, 'sealed'> {
   readonly value: string
 }
 
-interface BackedUp {
+/** An object as it stands inside a backup. */
+export interface BackedUp {
   readonly format: 1
   readonly name: string
   /** A key's rotation policy, a certificate's policy. */
@@ -66,7 +68,8 @@ export async function backUp(
   return sealer.seal(backupPlace(kind), JSON.stringify(content)).toString('base64url')
 }
 
-async function gather(call: VaultCall, kind: Kind, object: ObjectRow): Promise<BackedUp> {
+/** The object with all its versions, in the clear. @throws Fault `ParameterWrong` for more than 500 */
+export async function gather(call: VaultCall, kind: Kind, object: ObjectRow): Promise<BackedUp> {
   const versions = await listSealedVersions(call.store.db, object.id, VERSIONS_LIMIT + 1)
   if (versions.length > VERSIONS_LIMIT) {
     throw new Fault<VaultFaultCode>(
@@ -109,7 +112,7 @@ export async function restore(
     content: backedUp,
     place: placeOf(call, part, backedUp.name.toLowerCase()),
     managed: part !== kind,
-    versions: backedUp.versions.map((version) => toSealed(call.scope, part, backedUp, version)),
+    versions: toNewVersions(call.scope, part, backedUp),
   }))
   const places = made.map(({ place }) => place)
   return change(call, places, async (tx) => {
@@ -122,7 +125,8 @@ export async function restore(
   })
 }
 
-async function putBack(
+/** Makes an object as a backup has it. @throws Fault `NameTaken` or `DeletedNameHeld` */
+export async function putBack(
   tx: Writing,
   made: {
     readonly content: BackedUp
@@ -131,7 +135,7 @@ async function putBack(
     readonly versions: readonly NewVersion[]
   },
   nowMs: number,
-): Promise<void> {
+): Promise<ObjectRow> {
   const { content, place, managed, versions } = made
   const found = await findUnpurged(tx, place, nowMs)
   if (found) {
@@ -142,6 +146,7 @@ async function putBack(
   const { policy, name: displayName } = content
   const object = await makeObject(tx, place, { displayName, managed, policy })
   for (const version of versions) await appendVersion(tx, object.id, version)
+  return object
 }
 
 async function openBackup(call: VaultCall, kind: Kind, text: string): Promise<BackedUp> {
@@ -155,8 +160,12 @@ async function openBackup(call: VaultCall, kind: Kind, text: string): Promise<Ba
   }
 }
 
-/** Backups of one subscription open in each of its vaults (key-vault.md §12.4). */
+/**
+ * Backups of one subscription open in each of its vaults (key-vault.md §12.4), those of a managed HSM
+ * in each one of its security domain.
+ */
 function backupScope(call: VaultCall): Promise<ScopeSealer> {
+  if (call.vault.kind === 'managedHsm') return domainSealerOf(call.store.db, call.vault, call.scope)
   const subscription = call.vault.id.split('/')[2] ?? ''
   return call.store.sealer.scope(`vault-backup:${subscription.toLowerCase()}`)
 }
@@ -177,6 +186,11 @@ function toBackedUp(scope: ScopeSealer, kind: Kind, found: ObjectVersion): Backe
     tags: found.tags,
     details: found.details,
   }
+}
+
+/** The versions of a backed-up object, sealed for a vault. */
+export function toNewVersions(scope: ScopeSealer, kind: Kind, content: BackedUp): NewVersion[] {
+  return content.versions.map((version) => toSealed(scope, kind, content, version))
 }
 
 function toSealed(

@@ -1,5 +1,7 @@
 import { newGuid } from '../../base/ids.ts'
+import { Sealed } from '../../base/sealed.ts'
 import type { Database } from '../../storage/database.ts'
+import { atRest, findDomain, putDomain } from '../hsm/domain-store.ts'
 import { activate, putAssignment } from '../hsm/state.ts'
 import type { ObjectTables } from '../objects/tables.ts'
 import {
@@ -28,8 +30,15 @@ export async function startHsm(
 ): Promise<TestVault> {
   const started = await startVault(options)
   const given: Given = [...(options.given ?? []), [CRYPTO_USER, CALLER], [CRYPTO_OFFICER, CALLER]]
+  const scope = await started.sealer.scope(`vault:${HSM.dataId}`)
+  const sealed = atRest.sealDomainKey(scope, new Sealed(Buffer.alloc(32, 7)))
   await (started.db as Database<ObjectTables>).write(async (tx) => {
-    if (options.activated !== false) await activate(tx, HSM.dataId, NOON_MS)
+    if (options.activated !== false) {
+      // Another process of the same folder has made it before.
+      const found = await findDomain(tx, HSM.dataId)
+      if (!found) await putDomain(tx, HSM.dataId, { sealed, uploadedAtMs: undefined })
+      await activate(tx, HSM.dataId, NOON_MS)
+    }
     for (const [roleId, principalId] of given) {
       await putAssignment(tx, HSM.dataId, { id: newGuid(), scope: '/', roleId, principalId })
     }
