@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { systemClock } from '../base/clock.ts'
 import { loadSealedColumns, openData } from './compose.ts'
 
-/** Bytes that no data key seals: hashes, packed audit entries, and keys that the root key wraps. */
+/** Bytes that no data key seals: hashes, packed audit entries, certificates, and keys that the root key wraps. */
 const NOT_SEALED = [
   'audit_head.hash',
   'audit_segment.content',
@@ -15,6 +15,7 @@ const NOT_SEALED = [
   'root_key_holder.offer',
   'root_key_holder.proof',
   'root_key_holder.public_key',
+  'vault_hsm_transfer_key.certificate',
 ]
 /** Sealed values inside of a text. */
 const IN_TEXT = ['signing_key.body']

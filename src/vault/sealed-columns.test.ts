@@ -8,7 +8,8 @@ import { Sealer } from '../storage/sealing.ts'
 import { openAuthority } from './certificates/chain-authority.ts'
 import type { VaultStore } from './context.ts'
 import { vaultSealedColumns } from './sealed-columns.ts'
-import { NOON_MS, startVault, type TestVault, tokenOf, VAULT } from './testing/test-vault.ts'
+import { makeHolder } from './testing/test-domain.ts'
+import { HSM, NOON_MS, startVault, type TestVault, tokenOf, VAULT } from './testing/test-vault.ts'
 
 const policy = (issuer: string) => ({
   policy: {
@@ -20,7 +21,7 @@ const policy = (issuer: string) => ({
 })
 
 /** One of everything that the room seals. */
-async function fill({ ask, db, sealer }: TestVault): Promise<void> {
+async function fill({ ask, db, put, sealer }: TestVault): Promise<void> {
   await openAuthority({ db: db as VaultStore['db'], sealer }, NOON_MS)
   const made = [
     await ask('PUT', '/secrets/Db', { body: { value: 'one' } }),
@@ -33,6 +34,13 @@ async function fill({ ask, db, sealer }: TestVault): Promise<void> {
     }),
   ]
   expect(made.map(({ status }) => status)).toEqual([200, 200, 200, 202, 202, 200])
+  const hsm = { token: tokenOf({ aud: 'https://managedhsm.azure.net' }), version: '7.5' }
+  const asHsm = (name: string) => ({ ...hsm, host: `${name}.managedhsm.azure.net` })
+  put({ ...HSM, name: 'h2', dataId: 'da7a0000-0000-4000-8000-0000000000f2' })
+  const certificates = [makeHolder(), makeHolder(), makeHolder()].map(({ jwk }) => jwk)
+  const wrap = { ...asHsm('h1'), body: { certificates } }
+  expect((await ask('POST', '/securitydomain/download', wrap)).status).toBe(202)
+  expect((await ask('GET', '/securitydomain/upload', asHsm('h2'))).status).toBe(200)
 }
 
 test('each declared column is there, and each value opens at the place that it declares', async () => {

@@ -4,9 +4,11 @@ import { AUTHORITY_KEY_PLACE, AUTHORITY_SCOPE } from './certificates/chain-autho
 import { pendingSealPlace } from './certificates/order.ts'
 import type { PendingState } from './certificates/pending-store.ts'
 import type { Kind } from './faults.ts'
+import { atRest } from './hsm/domain-store.ts'
 import { sealPlace } from './objects/objects.ts'
 
 const scope = { prefix: 'vault:', column: 'vault' }
+const hsmScope = { prefix: 'vault:', column: 'hsm' }
 
 /** Everything that this room seals in the database. */
 export const vaultSealedColumns: readonly SealedColumn[] = [
@@ -47,5 +49,19 @@ export const vaultSealedColumns: readonly SealedColumn[] = [
     key: ['id'],
     scope: AUTHORITY_SCOPE,
     place: () => AUTHORITY_KEY_PLACE,
+  },
+  {
+    table: 'vault_hsm_domain',
+    column: 'sealed',
+    key: ['hsm'],
+    scope: hsmScope,
+    place: () => atRest.domainPlace,
+  },
+  {
+    table: 'vault_hsm_transfer_key',
+    column: 'sealed',
+    key: ['hsm'],
+    scope: hsmScope,
+    place: () => atRest.transferPlace,
   },
 ]
