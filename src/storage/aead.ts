@@ -2,10 +2,11 @@ import { createCipheriv, createDecipheriv, type KeyObject, randomFillSync } from
 import { Fault } from '../base/fault.ts'
 
 /** Sealed bytes: format (1), key id (16), IV (12), ciphertext, tag (16). AES-256-GCM. */
-const FORMAT = 1
-const HEADER_BYTES = 29
-const TAG_BYTES = 16
-const IV_BYTES = 12
+export const FORMAT = 1
+/** Format, key id and IV. */
+export const HEADER_BYTES = 29
+export const TAG_BYTES = 16
+export const IV_BYTES = 12
 /** IVs drawn from the system at once: one alone costs 4 us. */
 const IVS_AT_ONCE = 256
 

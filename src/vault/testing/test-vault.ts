@@ -8,6 +8,7 @@ import { manualClock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Principal, TokenVerifier } from '../../http/principal.ts'
 import { createHandler } from '../../http/service.ts'
+import type { HsmToken } from '../../pkcs11/index.ts'
 import { type Database, openSqlite, type Statement } from '../../storage/database.ts'
 import { type Migration, migrate } from '../../storage/migrations.ts'
 import { loadRootKey } from '../../storage/root-key-file.ts'
@@ -174,6 +175,7 @@ export interface TestOptions {
   readonly folder?: string
   readonly cacheBytes?: number
   readonly limits?: ThrottleLimits
+  readonly hsmToken?: HsmToken
   readonly release?: NonNullable<VaultPorts['release']>
   /** Stands before the vault's database, for example to slow it down. */
   readonly through?: (db: Database<unknown>) => Database<unknown>
@@ -229,6 +231,7 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     events: options.events ?? { record: async (tx, event) => tx.run(insertEvent, { event }) },
     ...(options.routes && { routes: options.routes }),
     ...(options.limits && { limits: options.limits }),
+    ...(options.hsmToken && { hsmToken: options.hsmToken }),
     ...(options.release && { release: options.release }),
     ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
   })
