@@ -68,25 +68,26 @@ const PROTOTYPES: Readonly<Record<keyof OpenSsl, string>> = {
   clearErrors: 'void ERR_clear_error()',
 }
 
-const found: { readonly openSsl: OpenSsl | undefined }[] = []
+/** Its library is held with it: koffi lets go of one that nobody holds. */
+const found: { readonly openSsl: OpenSsl | undefined; readonly library?: unknown }[] = []
 
 /**
  * Undefined where this Node shows no OpenSSL to call: callers then do the same more slowly. Looked for
  * once, when the first caller needs it: the library that calls it takes 15 ms to load.
  */
 export function findOpenSsl(): OpenSsl | undefined {
-  if (found[0] === undefined) found.push({ openSsl: bindOpenSsl() })
+  if (found[0] === undefined) found.push(bindOpenSsl())
   return found[0]?.openSsl
 }
 
-function bindOpenSsl(): OpenSsl | undefined {
+function bindOpenSsl(): (typeof found)[number] {
   try {
     const koffi = load('koffi') as typeof import('koffi')
-    const own = koffi.load(null)
-    const entries = Object.entries(PROTOTYPES).map(([name, text]) => [name, own.func(text)])
-    return Object.fromEntries(entries) as OpenSsl
+    const library = koffi.load(null)
+    const entries = Object.entries(PROTOTYPES).map(([name, text]) => [name, library.func(text)])
+    return { openSsl: Object.fromEntries(entries) as OpenSsl, library }
   } catch {
     // No koffi for this platform, or a Node that does not show its OpenSSL.
-    return undefined
+    return { openSsl: undefined }
   }
 }

@@ -4,6 +4,7 @@ import { propertyWrong, type VaultFaultCode } from '../faults.ts'
 import { cbcDecrypt, cbcEncrypt, gcmDecrypt, gcmEncrypt, isMac, mac, unwrap, wrap } from './aes.ts'
 import { type Curve, signDigest, verifyDigest } from './ecdsa.ts'
 import { familyOf, type KeyFamily, type PublicPart } from './material.ts'
+import type { NativeEcKey } from './native-ec.ts'
 import {
   type HashName,
   pkcs1Sign,
@@ -28,6 +29,8 @@ export interface OpenedKey {
   readonly secret: Buffer
   /** The private key of an RSA secret. */
   rsa(): KeyObject
+  /** The pair of an EC secret; undefined where OpenSSL cannot be called. */
+  ec(curve: Curve): NativeEcKey | undefined
 }
 
 interface Algorithm {
@@ -156,8 +159,10 @@ function es(curve: Curve, digestBytes: number): SignAlgorithm {
     family: 'EC',
     curve,
     digestBytes,
-    sign: ({ secret }, digest) => signDigest(curve, secret, digest),
-    verify: ({ secret }, digest, signature) => verifyDigest(curve, secret, digest, signature),
+    sign: (key, digest) => key.ec(curve)?.sign(digest) ?? signDigest(curve, key.secret, digest),
+    verify: (key, digest, signature) =>
+      key.ec(curve)?.verify(digest, signature) ??
+      verifyDigest(curve, key.secret, digest, signature),
   }
 }
 

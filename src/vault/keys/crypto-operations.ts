@@ -46,7 +46,13 @@ function cryptoOperation(
     const found = engineOf(vault.store, key.details)
     const engine = found instanceof Promise ? await found : found
     const { secret, details: shown } = key
-    const used = { shown, secret, rsa: () => vault.store.keyObjects.open(secret) }
+    const { keyObjects } = vault.store
+    const used: EngineKey = {
+      shown,
+      secret,
+      rsa: () => keyObjects.rsa(secret),
+      ec: (curve) => keyObjects.ec(curve, secret),
+    }
     const answered = answer({ details: shown, key: used, body, kid, engine })
     return json(200, answered instanceof Promise ? await answered : answered)
   }

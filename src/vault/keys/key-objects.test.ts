@@ -13,10 +13,10 @@ const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = secrets
 
 test('a key in use is opened once, and each secret has its own', () => {
   const keys = new KeyObjects(() => 0)
-  expect(keys.open(first)).toBe(keys.open(Buffer.from(first)))
-  expect(keys.open(second)).not.toBe(keys.open(first))
+  expect(keys.rsa(first)).toBe(keys.rsa(Buffer.from(first)))
+  expect(keys.rsa(second)).not.toBe(keys.rsa(first))
   const digest = randomBytes(32)
-  expect(pkcs1Sign(keys.open(second), 'sha256', digest)).toEqual(
+  expect(pkcs1Sign(keys.rsa(second), 'sha256', digest)).toEqual(
     pkcs1Sign(openRsa(second), 'sha256', digest),
   )
 })
@@ -24,28 +24,28 @@ test('a key in use is opened once, and each secret has its own', () => {
 test('what was not used for a minute is let go', () => {
   let nowMs = 0
   const keys = new KeyObjects(() => nowMs)
-  const held = keys.open(first)
-  keys.open(second)
+  const held = keys.rsa(first)
+  keys.rsa(second)
   nowMs = 59_999
-  expect(keys.open(first)).toBe(held)
+  expect(keys.rsa(first)).toBe(held)
   nowMs = 60_000
   expect(keys.prune()).toBe(1)
   nowMs = 119_999
   expect(keys.prune()).toBe(0)
-  expect(keys.open(first)).not.toBe(held)
+  expect(keys.rsa(first)).not.toBe(held)
 })
 
 test('the one that was not used for the longest time gives way to a 65th', () => {
   const keys = new KeyObjects(() => 0)
-  const held = keys.open(first)
+  const held = keys.rsa(first)
   // PKCS#8 may carry attributes, so that one key has many encodings here.
-  for (let i = 0; i < 63; i++) keys.open(withAttribute(second, i))
+  for (let i = 0; i < 63; i++) keys.rsa(withAttribute(second, i))
   expect(keys.prune()).toBe(64)
-  expect(keys.open(first)).toBe(held)
-  keys.open(withAttribute(second, 64))
-  keys.open(withAttribute(second, 65))
+  expect(keys.rsa(first)).toBe(held)
+  keys.rsa(withAttribute(second, 64))
+  keys.rsa(withAttribute(second, 65))
   expect(keys.prune()).toBe(64)
-  expect(keys.open(first)).toBe(held)
+  expect(keys.rsa(first)).toBe(held)
 })
 
 /** The same key with an attribute of one byte: `[0] { SEQUENCE { 1.2.3.4, SET { OCTET STRING } } }`. */
