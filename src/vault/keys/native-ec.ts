@@ -15,52 +15,60 @@ const CURVE_IDS: Readonly<Record<Curve, string>> = {
  */
 export class NativeEcKey {
   readonly #openSsl: OpenSsl
-  readonly #key: Pointer
   readonly #sizeBytes: number
+  readonly #signing: Pointer
+  readonly #verifying: Pointer
+  /** Where OpenSSL writes; longer than any signature. */
+  readonly #der: Buffer
+  readonly #size: [number] = [0]
 
   constructor(openSsl: OpenSsl, key: Pointer, sizeBytes: number) {
     this.#openSsl = openSsl
-    this.#key = key
     this.#sizeBytes = sizeBytes
-    unused.register(this, () => openSsl.freeKey(key))
+    this.#der = Buffer.allocUnsafeSlow(2 * sizeBytes + 16)
+    // One of each serves all signatures; both hold the key.
+    this.#signing = begun(openSsl.newKeyContext(key, null), openSsl.signInit)
+    this.#verifying = begun(openSsl.newKeyContext(key, null), openSsl.verifyInit)
+    const held = { openSsl, key, contexts: [this.#signing, this.#verifying] }
+    unused.register(this, held)
   }
 
   /** r, then s, each as long as a coordinate. */
   sign(digest: Uint8Array): Buffer {
-    return this.#use((context, { signInit, sign }) => {
-      const der = Buffer.alloc(2 * this.#sizeBytes + 16)
-      const size: [number] = [der.length]
-      if (signInit(context) !== 1 || sign(context, der, size, digest, digest.length) !== 1) {
-        throw new Error('OpenSSL did not sign.')
-      }
-      return fromDer(der.subarray(0, size[0]), this.#sizeBytes)
-    })
+    const size = this.#size
+    size[0] = this.#der.length
+    if (this.#openSsl.sign(this.#signing, this.#der, size, digest, digest.length) !== 1) {
+      throw new Error('OpenSSL did not sign.')
+    }
+    return fromDer(this.#der, this.#sizeBytes)
   }
 
   verify(digest: Uint8Array, signature: Uint8Array): boolean {
     if (signature.length !== 2 * this.#sizeBytes) return false
     const der = toDer(signature, this.#sizeBytes)
-    return this.#use((context, { verifyInit, verify, clearErrors }) => {
-      if (verifyInit(context) !== 1) throw new Error('OpenSSL did not begin to verify.')
-      const isValid = verify(context, der, der.length, digest, digest.length) === 1
-      // A refusal leaves its reasons behind, and node:crypto would take them for its own.
-      if (!isValid) clearErrors()
-      return isValid
-    })
-  }
-
-  #use<T>(work: (context: Pointer, openSsl: OpenSsl) => T): T {
-    const context = this.#openSsl.newKeyContext(this.#key, null)
-    if (!context) throw new Error('OpenSSL gave no context.')
-    try {
-      return work(context, this.#openSsl)
-    } finally {
-      this.#openSsl.freeKeyContext(context)
-    }
+    const { verify, clearErrors } = this.#openSsl
+    const isValid = verify(this.#verifying, der, der.length, digest, digest.length) === 1
+    // A refusal leaves its reasons behind, and node:crypto would take them for its own.
+    if (!isValid) clearErrors()
+    return isValid
   }
 }
 
-const unused = new FinalizationRegistry<() => void>((free) => free())
+function begun(context: Pointer | null, init: (context: Pointer) => number): Pointer {
+  if (!context || init(context) !== 1) throw new Error('OpenSSL gave no context.')
+  return context
+}
+
+interface Held {
+  readonly openSsl: OpenSsl
+  readonly key: Pointer
+  readonly contexts: readonly Pointer[]
+}
+
+const unused = new FinalizationRegistry<Held>(({ openSsl, key, contexts }) => {
+  for (const context of contexts) openSsl.freeKeyContext(context)
+  openSsl.freeKey(key)
+})
 
 /**
  * Opens the pair of a scalar from 1 to n-1; undefined where this Node shows no OpenSSL to call (then
