@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
-/** `unit`: beside the sources and the fuzzing, unisolated in threads. `conformance`: real clients, real processes. */
+/**
+ * `unit`: beside the sources and the fuzzing, unisolated in threads. `token`: the same with SoftHSM, which a
+ * process sets up once, so that each file has one. `conformance`: real clients, real processes.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -8,6 +11,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'fuzz/**/*.test.ts'],
+          exclude: ['src/**/*.token.test.ts'],
           isolate: false,
           pool: 'threads',
           testTimeout: 20_000,
@@ -17,12 +21,22 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'token',
+          include: ['src/**/*.token.test.ts'],
+          pool: 'forks',
+          testTimeout: 60_000,
+          hookTimeout: 240_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
           name: 'conformance',
           include: ['conformance/**/*.test.ts'],
           pool: 'forks',
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

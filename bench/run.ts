@@ -51,6 +51,7 @@ const groups: readonly Measure[] = [
   measureVault,
   measureStart,
   measureScale,
+  script('sign.ts', quick ? ['--quick'] : []),
   script('masker.ts', quick ? ['24'] : ['64']),
   script('compiler.ts', quick ? ['--quick'] : []),
   script('expressions.ts', quick ? ['--quick'] : []),

@@ -5,14 +5,15 @@
  */
 export const walls: Readonly<Record<string, readonly string[]>> = {
   base: [],
+  pkcs11: ['base'],
   http: ['base'],
-  storage: ['base'],
+  storage: ['base', 'pkcs11'],
   compiler: ['base'],
   tasks: ['base'],
   network: ['base', 'http', 'storage'],
   monitor: ['base', 'http', 'storage'],
   protocol: ['base', 'compiler'],
-  vault: ['base', 'http', 'storage'],
+  vault: ['base', 'pkcs11', 'http', 'storage'],
   identity: ['base', 'http', 'storage'],
   arm: ['base', 'http', 'storage'],
   events: ['base', 'http', 'storage'],
@@ -23,6 +24,7 @@ export const walls: Readonly<Record<string, readonly string[]>> = {
   client: ['base'],
   server: [
     'base',
+    'pkcs11',
     'http',
     'storage',
     'compiler',

@@ -29,7 +29,8 @@ import {
   vaultMigrations,
   vaultSealedColumns,
 } from '../vault/index.ts'
-import { findDataPlace, openTables } from './data-place.ts'
+import { type DataPlace, findDataPlace, openTables } from './data-place.ts'
+import { type HsmDoor, openDoor } from './hsm-door.ts'
 import { releasePorts } from './release-ports.ts'
 import { processSecrets } from './secrets.ts'
 import { type EstateIds, readEstateIds, serverMigrations } from './seed.ts'
@@ -44,6 +45,8 @@ export interface Estate {
   readonly vault: Vault
   readonly monitor: Monitor
   readonly events: Events
+  /** True when keys of HSM types live in a token. */
+  readonly hasToken: boolean
   /** Opened when it is first asked for: the largest room, and vaults do not need it. */
   devops(): Promise<OpenDevops>
   /** Removes data keys that nothing has used for a day. */
@@ -54,7 +57,7 @@ export interface Estate {
 /** How a data directory is opened. */
 export type OpenOptions = Pick<
   ServerSettings,
-  'writesPerCommit' | 'realism' | 'secrets' | 'database'
+  'writesPerCommit' | 'realism' | 'secrets' | 'token' | 'database'
 >
 
 /** All steps of all rooms, in the order in which they were released. */
@@ -86,8 +89,9 @@ export async function openEstate(
   options: OpenOptions,
 ): Promise<Estate> {
   const { realism } = options
-  const { db, sealer } = await openData(dataDirectory, clock, options)
+  const { db, sealer, door } = await openData(dataDirectory, clock, options)
   try {
+    const hsmToken = await door.find()
     const ids = await readEstateIds(db)
     const identity = await openIdentity({ db, sealer, clock, tenantId: ids.tenantId })
     const monitor = openMonitor({ db, clock })
@@ -116,12 +120,12 @@ export async function openEstate(
       audit: monitor,
       release: releasePorts(dataDirectory, identity),
       events,
-      ...(realism?.throttling && { limits: azureLimits }),
-      ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),
+      ...realismPorts(realism),
+      ...(hsmToken && { hsmToken }),
     })
     arm.onPoliciesChanged(vault.policiesChanged)
     arm.onVaultPurged(({ dataId }) => vault.eraseVault(dataId))
-    const openRoom = async () => {
+    const devops = openedOnce(async () => {
       const { taskCatalog } = await import('./task-catalog.ts')
       return openDevops({
         db,
@@ -133,32 +137,49 @@ export async function openEstate(
         tasks: taskCatalog,
         organization: ORGANIZATION,
       })
-    }
-    let opened: Promise<OpenDevops> | undefined
-    const devops = () => {
-      opened ??= openRoom().catch((error: unknown) => {
-        opened = undefined
-        throw error
-      })
-      return opened
-    }
+    })
     const unfollow = sealer.follow()
     const close = async () => {
       await monitor.close()
       await unfollow()
       await db.close()
+      await door.close()
     }
     const dropRetiredKeys = () => dropKeys(db, clock)
-    return { db, ids, identity, arm, vault, monitor, events, devops, dropRetiredKeys, close }
+    const hasToken = hsmToken !== undefined
+    return {
+      ...{ db, ids, identity, arm, vault, monitor, events, hasToken },
+      ...{ devops, dropRetiredKeys, close },
+    }
   } catch (error) {
     await db.close()
+    await door.close()
     throw error
+  }
+}
+
+/** What `open` gave, opened when it is first asked for; again only after it failed. */
+function openedOnce<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined
+      throw error
+    })
+    return opened
   }
 }
 
 async function dropKeys(db: Database<unknown>, clock: Clock): Promise<void> {
   const { dropRetired } = await import('../storage/data-key-change.ts')
   await dropRetired({ db, nowMs: () => clock.nowMs(), columns: loadSealedColumns })
+}
+
+function realismPorts(realism: Realism | undefined) {
+  return {
+    ...(realism?.throttling && { limits: azureLimits }),
+    ...(realism && { healthHeaders: { 'x-sluice-realistic': describeRealism(realism) } }),
+  }
 }
 
 function delaysOf(realism: Realism | undefined): PropagationDelays | undefined {
@@ -172,6 +193,15 @@ export async function loadSealedColumns(): Promise<readonly SealedColumn[]> {
   return [...identitySealedColumns, ...vaultSealedColumns, ...(await loadDevopsSealedColumns())]
 }
 
+/** A data directory without the rooms. */
+export interface OpenedData {
+  readonly db: Database<unknown>
+  readonly sealer: Sealer
+  readonly rootKeys: RootKeyring
+  /** The way to its HSM token; close it after the database. */
+  readonly door: HsmDoor
+}
+
 /**
  * Opens the database and the keys of a data directory, without the rooms.
  *
@@ -180,10 +210,30 @@ export async function loadSealedColumns(): Promise<readonly SealedColumn[]> {
 export async function openData(
   dataDirectory: string,
   clock: Clock,
-  { writesPerCommit, database, secrets = processSecrets(process.env) }: OpenOptions,
-): Promise<{ db: Database<unknown>; sealer: Sealer; rootKeys: RootKeyring }> {
+  { writesPerCommit, database, secrets = processSecrets(process.env), token }: OpenOptions,
+): Promise<OpenedData> {
   const place = findDataPlace(dataDirectory, database)
-  const rootKeys = await RootKeyring.open({ dataDirectory, secrets })
+  const door = await openDoor({ dataDirectory, secrets, given: token })
+  try {
+    const rootKeys = await RootKeyring.open({ dataDirectory, secrets }, door.sources)
+    const opened = await openDatabase(dataDirectory, clock, { rootKeys, place, writesPerCommit })
+    return { ...opened, door }
+  } catch (error) {
+    await door.close()
+    throw error
+  }
+}
+
+async function openDatabase(
+  dataDirectory: string,
+  clock: Clock,
+  given: {
+    readonly rootKeys: RootKeyring
+    readonly place: DataPlace
+    readonly writesPerCommit: number | undefined
+  },
+): Promise<Omit<OpenedData, 'door'>> {
+  const { rootKeys, place, writesPerCommit } = given
   const db = await openTables(dataDirectory, place, writesPerCommit ? { writesPerCommit } : {})
   try {
     const sealer = new Sealer(db, rootKeys, () => clock.nowMs())

@@ -36,10 +36,11 @@ export function ensureDataDirectory(directory: string): void {
   }
 }
 
-/** True when the directory is absent or empty. */
+/** True when the directory is absent, or holds no data. */
 export function isNewDirectory(directory: string): boolean {
   try {
-    return readdirSync(directory).length === 0
+    // A start that failed leaves its log alone.
+    return readdirSync(directory).every((name) => name === 'server.log')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
     throw new Fault(

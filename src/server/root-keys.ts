@@ -6,6 +6,7 @@ import { awaitTaken, changeRootKey } from '../storage/root-key-change.ts'
 import { createRootKey, readRecords, rootKeySources } from '../storage/root-key-ring.ts'
 import { loadSealedColumns, openData, openEstate } from './compose.ts'
 import { ensureDataDirectory, isNewDirectory } from './data-directory.ts'
+import { openDoor, type TokenChoice } from './hsm-door.ts'
 import type { ProcessSecrets } from './secrets.ts'
 
 /** A root key as people are shown it: nothing of it is secret. */
@@ -16,8 +17,15 @@ export interface RootKeyView {
   readonly created: string
 }
 
+/** What a person gives with a command. */
+export interface Given {
+  readonly secrets: ProcessSecrets
+  /** The HSM token to use from now on. */
+  readonly token?: TokenChoice | undefined
+}
+
 /** The kinds of root key a directory may have. */
-const rootKeyProviders: readonly string[] = Object.keys(rootKeySources)
+const rootKeyProviders: readonly string[] = [...Object.keys(rootKeySources), 'pkcs11']
 
 /** @throws Fault `UsageWrong` for a word that is no kind of root key */
 export function toProvider(word: string): RootKeyProvider {
@@ -36,7 +44,7 @@ export function toProvider(word: string): RootKeyProvider {
 export async function initDataDirectory(
   dataDirectory: string,
   provider: RootKeyProvider,
-  secrets: ProcessSecrets,
+  given: Given,
 ): Promise<RootKeyView> {
   if (!isNewDirectory(dataDirectory)) {
     throw new Fault(
@@ -45,8 +53,14 @@ export async function initDataDirectory(
     )
   }
   ensureDataDirectory(dataDirectory)
-  const place = { dataDirectory, secrets }
-  return toView(await createRootKey(place, provider, { nowMs: systemClock.nowMs() }))
+  const { secrets, token } = given
+  const door = await openDoor({ dataDirectory, secrets, given: token })
+  try {
+    const options = { nowMs: systemClock.nowMs(), sources: door.sources }
+    return toView(await createRootKey({ dataDirectory, secrets }, provider, options))
+  } finally {
+    await door.close()
+  }
 }
 
 /** The root key of a data directory. @throws Fault `RootKeyMissing` before its first start */
@@ -64,10 +78,10 @@ export function showRootKey(dataDirectory: string): RootKeyView {
 export async function rotateRootKey(
   dataDirectory: string,
   provider: RootKeyProvider | undefined,
-  secrets: ProcessSecrets,
+  given: Given,
 ): Promise<RootKeyView & { readonly dataKeys: number }> {
   refuseNew(dataDirectory)
-  const { db, rootKeys } = await openData(dataDirectory, systemClock, { secrets })
+  const { db, rootKeys, door } = await openData(dataDirectory, systemClock, given)
   try {
     const change = { dataDirectory, db, ring: rootKeys, nowMs: systemClock.nowMs() }
     const { record, dataKeys } = await changeRootKey(change, provider ?? rootKeys.first.provider)
@@ -75,6 +89,7 @@ export async function rotateRootKey(
     return { ...toView(record), dataKeys }
   } finally {
     await db.close()
+    await door.close()
   }
 }
 
@@ -91,7 +106,7 @@ export async function rotateDataKeys(
 ): Promise<DataKeysChanged> {
   refuseNew(dataDirectory)
   const scope = vaultName && (await findVaultScope(dataDirectory, vaultName, secrets))
-  const { db, sealer } = await openData(dataDirectory, systemClock, { secrets })
+  const { db, sealer, door } = await openData(dataDirectory, systemClock, { secrets })
   try {
     return await changeDataKeys({
       dataDirectory,
@@ -103,6 +118,7 @@ export async function rotateDataKeys(
     })
   } finally {
     await db.close()
+    await door.close()
   }
 }
 

@@ -8,8 +8,10 @@ import type { RootKeySecrets } from '../storage/root-key.ts'
 /** A passphrase is no longer than this; a file that is, is not one. */
 const MOST_CHARACTERS = 1024
 
-/** Where passphrases stand for those who have no terminal: the names of the environment. */
+/** Where secrets stand for those who have no terminal: the names of the environment. */
 interface Names {
+  /** What it is called in a sentence. */
+  readonly word: string
   readonly file: string
   readonly descriptor: string
   /** Refused: the environment is seen by every child and in `/proc`. */
@@ -17,19 +19,28 @@ interface Names {
 }
 
 const OPEN: Names = {
+  word: 'passphrase',
   file: 'SLUICE_PASSPHRASE_FILE',
   descriptor: 'SLUICE_PASSPHRASE_FD',
   value: 'SLUICE_PASSPHRASE',
 }
 const NEW: Names = {
+  word: 'passphrase',
   file: 'SLUICE_NEW_PASSPHRASE_FILE',
   descriptor: 'SLUICE_NEW_PASSPHRASE_FD',
   value: 'SLUICE_NEW_PASSPHRASE',
 }
 const BACKUP: Names = {
+  word: 'passphrase',
   file: 'SLUICE_BACKUP_PASSPHRASE_FILE',
   descriptor: 'SLUICE_BACKUP_PASSPHRASE_FD',
   value: 'SLUICE_BACKUP_PASSPHRASE',
+}
+const PIN: Names = {
+  word: 'PIN',
+  file: 'SLUICE_PKCS11_PIN_FILE',
+  descriptor: 'SLUICE_PKCS11_PIN_FD',
+  value: 'SLUICE_PKCS11_PIN',
 }
 
 /** Asks a person, undefined when nobody is there; with `twice` the answer is asked again. */
@@ -39,6 +50,8 @@ export type AskSecret = (question: string, twice: boolean) => Promise<Sealed | u
 export interface ProcessSecrets extends RootKeySecrets {
   /** The passphrase of a backup. */
   backupPassphrase(use: 'open' | 'new'): Promise<Sealed>
+  /** The PIN of the HSM token; from `file` (mode 0600) when one is named. */
+  tokenPin(file: string | undefined): Promise<Sealed>
 }
 
 /**
@@ -66,6 +79,10 @@ export function processSecrets(
         ? get(OPEN, 'Passphrase of the data directory: ', false)
         : get(NEW, 'New passphrase of the data directory: ', true),
     backupPassphrase: (use) => get(BACKUP, 'Passphrase of the backup: ', use === 'new'),
+    tokenPin: async (file) =>
+      file === undefined
+        ? get(PIN, 'PIN of the HSM token: ', false)
+        : toPassphrase(readPrivate(file, '--pkcs11-pin-file'), file),
   }
 }
 
@@ -76,20 +93,20 @@ async function find(
   if (env[names.value] !== undefined) {
     throw new Fault(
       'PassphraseExposed',
-      `${names.value} is not read: every child process sees the environment. Put the passphrase into a file (chmod 600) and name it in ${names.file}, or give an open descriptor in ${names.descriptor}.`,
+      `${names.value} is not read: every child process sees the environment. Put the ${names.word} into a file (chmod 600) and name it in ${names.file}, or give an open descriptor in ${names.descriptor}.`,
     )
   }
   const file = env[names.file]
-  if (file !== undefined) return toPassphrase(await readPrivate(file, names), names.file)
+  if (file !== undefined) return toPassphrase(readPrivate(file, names.file), names.file)
   const descriptor = env[names.descriptor]
   if (descriptor === undefined) return undefined
   return toPassphrase(await readDescriptor(descriptor, names), names.descriptor)
 }
 
-async function readPrivate(file: string, names: Names): Promise<string> {
+function readPrivate(file: string, namedBy: string): string {
   const content = findText(file, 'PassphraseMissing')
   if (content === undefined) {
-    throw new Fault('PassphraseMissing', `${file}, which ${names.file} names, is absent.`)
+    throw new Fault('PassphraseMissing', `${file}, which ${namedBy} names, is absent.`)
   }
   refuseOpenMode(file, 'PassphraseExposed')
   return content
@@ -131,6 +148,6 @@ async function askOrRefuse(
   if (answer) return answer
   throw new Fault(
     'PassphraseMissing',
-    `A passphrase is needed and nobody can be asked. Put it into a file (chmod 600) and name it in ${names.file}, or give an open descriptor in ${names.descriptor}. Nothing was changed.`,
+    `A ${names.word} is needed and nobody can be asked. Put it into a file (chmod 600) and name it in ${names.file}, or give an open descriptor in ${names.descriptor}. Nothing was changed.`,
   )
 }

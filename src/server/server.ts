@@ -144,9 +144,12 @@ function findContainerId(arm: Estate['arm'], name: string): string | undefined {
 }
 
 function startSweeping(estate: Estate, ending: Ending): void {
+  const sweep = () => estate.vault.sweep(systemClock.nowMs()).catch(reportBug)
+  // A crash may have left keys in the token that nobody knows.
+  if (estate.hasToken) void sweep()
   const timer = setInterval(() => {
     recover(estate).catch(reportBug)
-    estate.vault.sweep(systemClock.nowMs()).catch(reportBug)
+    void sweep()
     estate.events.sweep(systemClock.nowMs()).catch(reportBug)
     estate.arm.purgeExpired().catch(reportBug)
     estate.dropRetiredKeys().catch(reportBug)

@@ -1,4 +1,5 @@
-import type { RootKeySecrets } from '../storage/root-key.ts'
+import type { TokenChoice } from './hsm-door.ts'
+import type { ProcessSecrets } from './secrets.ts'
 
 /** How a server is started. */
 export interface ServerSettings {
@@ -15,7 +16,9 @@ export interface ServerSettings {
   /** Writes `server.json`, by which commands find the server. */
   readonly announce?: boolean
   /** Absent: a passphrase comes from where the environment says. */
-  readonly secrets?: RootKeySecrets
+  readonly secrets?: ProcessSecrets
+  /** The HSM token of this data directory from now on; absent: the one it has, if any. */
+  readonly token?: TokenChoice | undefined
   /** How much of Azure's slowness it shows; absent: none. */
   readonly realism?: Realism
   /** The address of the PostgreSQL a new data directory has its tables in; absent: in a file of its own. */

@@ -2,10 +2,11 @@ import { createCipheriv, createDecipheriv, type KeyObject, randomFillSync } from
 import { Fault } from '../base/fault.ts'
 
 /** Sealed bytes: format (1), key id (16), IV (12), ciphertext, tag (16). AES-256-GCM. */
-const FORMAT = 1
-const HEADER_BYTES = 29
-const TAG_BYTES = 16
-const IV_BYTES = 12
+export const FORMAT = 1
+/** Format, key id and IV. */
+export const HEADER_BYTES = 29
+export const TAG_BYTES = 16
+export const IV_BYTES = 12
 /** IVs drawn from the system at once: one alone costs 4 us. */
 const IVS_AT_ONCE = 256
 
@@ -57,18 +58,29 @@ export function sealWith(
 
 /** @throws Fault `SealBroken` when key or place is another one, or the bytes were changed */
 export function openWith(key: KeyObject, place: string, sealed: Uint8Array): Buffer {
-  const bytes = asBuffer(sealed)
-  if (bytes.length < HEADER_BYTES + TAG_BYTES || bytes[0] !== FORMAT) throw sealBroken()
+  const { iv, text, tag } = partsOf(sealed)
   try {
-    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(17, HEADER_BYTES))
+    const decipher = createDecipheriv('aes-256-gcm', key, iv)
     decipher.setAAD(Buffer.from(place))
-    decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES))
-    const text = decipher.update(bytes.subarray(HEADER_BYTES, bytes.length - TAG_BYTES))
+    decipher.setAuthTag(tag)
+    const opened = decipher.update(text)
     // Checks the tag; GCM has no text left to give.
     decipher.final()
-    return text
+    return opened
   } catch {
     throw sealBroken()
+  }
+}
+
+/** IV, ciphertext and tag of sealed bytes. @throws Fault `SealBroken` for what never was sealed */
+export function partsOf(sealed: Uint8Array): { iv: Buffer; text: Buffer; tag: Buffer } {
+  const bytes = asBuffer(sealed)
+  const tagAt = bytes.length - TAG_BYTES
+  if (tagAt < HEADER_BYTES || bytes[0] !== FORMAT) throw sealBroken()
+  return {
+    iv: bytes.subarray(17, HEADER_BYTES),
+    text: bytes.subarray(HEADER_BYTES, tagAt),
+    tag: bytes.subarray(tagAt),
   }
 }
 
@@ -81,5 +93,6 @@ export function sealBroken(): Fault<'SealBroken'> {
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
+  if (bytes instanceof Buffer) return bytes
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

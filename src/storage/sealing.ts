@@ -2,15 +2,7 @@ import { createSecretKey, KeyObject, randomBytes } from 'node:crypto'
 import { Fault } from '../base/fault.ts'
 import { newGuid } from '../base/ids.ts'
 import { Sealed } from '../base/sealed.ts'
-import {
-  ivSource,
-  keyIdOf,
-  openWith,
-  type SealingKey,
-  sealBroken,
-  sealWith,
-  toIdBytes,
-} from './aead.ts'
+import { ivSource, keyIdOf, type SealingKey, sealBroken, sealWith, toIdBytes } from './aead.ts'
 import {
   CHECK_SCOPE,
   type DataKeyRow,
@@ -21,6 +13,7 @@ import {
   type SealingTables,
 } from './data-keys.ts'
 import type { Database } from './database.ts'
+import { OpeningKey } from './opening-key.ts'
 import { localRootKey, type RootKey } from './root-key.ts'
 import { RootKeyHolder } from './root-key-handover.ts'
 import type { RootKeys } from './root-key-ring.ts'
@@ -61,7 +54,7 @@ export class Sealer {
   readonly #nowMs: () => number
   readonly #startedAtMs: number
   /** By the id as it stands in sealed bytes, read as Latin-1. */
-  readonly #keys = new Map<string, { readonly scope: string; readonly key: KeyObject }>()
+  readonly #keys = new Map<string, { readonly scope: string; readonly opening: OpeningKey }>()
   readonly #nextIv = ivSource()
   readonly #scopes = new Map<string, Promise<OpenScope>>()
   /** The root key that wraps now, when it is not the first one any more. */
@@ -180,7 +173,7 @@ export class Sealer {
     const name = id.toString('latin1')
     if (this.#keys.has(name)) return
     const key = await this.#unwrap(row)
-    this.#keys.set(name, { scope: row.scope, key })
+    this.#keys.set(name, { scope: row.scope, opening: new OpeningKey(key) })
     if (row.retired_at_ms) return
     keys.push({ key: { id, key }, activeFromMs: row.active_from_ms ?? 0 })
     keys.sort((a, b) => a.activeFromMs - b.activeFromMs)
@@ -243,19 +236,17 @@ export class Sealer {
   }
 
   #sealerOf(scope: string, current: () => SealingKey): ScopeSealer {
-    const openBytes = (place: string, sealed: Uint8Array): Sealed<Buffer> => {
+    const keyOf = (sealed: Uint8Array): OpeningKey => {
       const held = this.#keys.get(keyIdOf(sealed))
-      if (held?.scope !== scope) {
-        // A process that was held up for long may not know the newest keys yet; then the next try succeeds.
-        if (!held) this.refresh().catch(() => undefined)
-        throw sealBroken()
-      }
-      return new Sealed(openWith(held.key, `${scope}\n${place}`, sealed))
+      if (held?.scope === scope) return held.opening
+      // A process that was held up for long may not know the newest keys yet; then the next try succeeds.
+      if (!held) this.refresh().catch(() => undefined)
+      throw sealBroken()
     }
     return {
       seal: (place, value) => sealWith(current(), this.#nextIv(), `${scope}\n${place}`, value),
-      openBytes,
-      open: (place, sealed) => new Sealed(openBytes(place, sealed).open().toString('utf8')),
+      openBytes: (place, sealed) => new Sealed(keyOf(sealed).open(`${scope}\n${place}`, sealed)),
+      open: (place, sealed) => new Sealed(keyOf(sealed).openText(`${scope}\n${place}`, sealed)),
     }
   }
 

@@ -1,9 +1,11 @@
 import type { Principal } from '../http/principal.ts'
+import type { HsmToken } from '../pkcs11/index.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import type { ApiVersion } from './api-versions.ts'
 import type { HsmJobs } from './hsm/jobs.ts'
 import type { AttestationKeys } from './keys/attestation-keys.ts'
+import type { KeyObjects } from './keys/key-objects.ts'
 import type { LatestCache } from './objects/latest-cache.ts'
 import type { ObjectTables } from './objects/tables.ts'
 import type { EventSink, HostCertificates, HsmResource, VaultResource } from './ports.ts'
@@ -19,6 +21,10 @@ export interface VaultStore {
   readonly jobs: HsmJobs
   /** Undefined: no limits. */
   readonly throttle: Throttle | undefined
+  /** Where keys of HSM types live; undefined: in software, which `hsmPlatform` says. */
+  readonly hsmToken: HsmToken | undefined
+  /** RSA keys in use. */
+  readonly keyObjects: KeyObjects
   /** Undefined: no key is released. */
   readonly release:
     | { readonly keys: AttestationKeys; readonly certificates: HostCertificates }

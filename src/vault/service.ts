@@ -5,6 +5,7 @@ import type { Operation } from '../http/operation.ts'
 import type { Principal, TokenVerifier } from '../http/principal.ts'
 import type { Reply, ReplyHeaders } from '../http/reply.ts'
 import type { Service } from '../http/service.ts'
+import type { HsmToken } from '../pkcs11/index.ts'
 import type { Database } from '../storage/database.ts'
 import type { ScopeSealer, Sealer } from '../storage/sealing.ts'
 import { authenticate } from './access/authenticate.ts'
@@ -28,6 +29,8 @@ import { HsmService } from './hsm/service.ts'
 import { eraseState, findActivation, HsmStates } from './hsm/state.ts'
 import { AttestationKeys } from './keys/attestation-keys.ts'
 import { keyUseOperations } from './keys/crypto-operations.ts'
+import { sweepToken } from './keys/custody.ts'
+import { KeyObjects } from './keys/key-objects.ts'
 import { keyOperations } from './keys/operations.ts'
 import { releaseOperations } from './keys/release.ts'
 import { rotateDue } from './keys/rotate-due.ts'
@@ -78,6 +81,8 @@ export interface VaultPorts {
   }
   /** What `/healthstatus` says beside the documented headers. */
   readonly healthHeaders?: ReplyHeaders
+  /** The token in which keys of HSM types live. Absent: they are kept in software. */
+  readonly hsmToken?: HsmToken
   /** Bytes of sealed rows kept in memory, 64 MiB unless told. */
   readonly cacheBytes?: number
 }
@@ -89,6 +94,8 @@ export interface Swept {
   readonly renewed: number
   /** Events of versions whose end is near or has come. */
   readonly told: number
+  /** Objects that the HSM token was made to forget. */
+  readonly forgotten: number
 }
 
 export interface Vault {
@@ -121,6 +128,8 @@ export function openVault(ports: VaultPorts): Vault {
     jobs: new HsmJobs(ports.db as Database<ObjectTables>, ports.clock),
     events: ports.events,
     throttle: ports.limits && new Throttle(ports.limits),
+    hsmToken: ports.hsmToken,
+    keyObjects: new KeyObjects(() => performance.now()),
     release: ports.release && {
       keys: new AttestationKeys(ports.release.fetchDocument, ports.clock),
       certificates: ports.release.certificates,
@@ -133,12 +142,15 @@ export function openVault(ports: VaultPorts): Vault {
     askForManager: createManagerKeys(ports, store, states),
     isHsmActivated: async (dataId) => (await findActivation(store.db, dataId)) !== undefined,
     sweep: async (nowMs) => {
+      store.keyObjects.prune()
       await store.jobs.endDeadOnes()
       const purged = await repeat(() => store.db.write((tx) => purgeOverdue(tx, nowMs)))
+      const forgotten = await sweepToken(store, nowMs)
       const rotated = await rotateDue(ports, store, nowMs)
       await settleDue(ports, store, nowMs)
       const renewed = await renewDue(ports, store, nowMs)
-      return { purged, rotated, renewed, told: await tellDue(ports, store, nowMs) }
+      const told = await tellDue(ports, store, nowMs)
+      return { purged, rotated, renewed, told, forgotten }
     },
     certificateAuthority: () => readAuthorityPem(store, ports.clock.nowMs()),
     policiesChanged: async (tx, vault) => {
@@ -151,6 +163,7 @@ export function openVault(ports: VaultPorts): Vault {
       await repeat(() => store.db.write((tx) => purgeVault(tx, dataId)))
       await states.change(dataId, (tx) => eraseState(tx, dataId))
       store.cache.clear()
+      await sweepToken(store, ports.clock.nowMs())
     },
   }
 }

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { command } from '../command.ts'
+import { tokenHelp, toTokenChoice } from '../hsm-token.ts'
 import { maintenance } from '../maintenance.ts'
 import { secretsOf } from '../secrets.ts'
 
@@ -27,18 +28,21 @@ export const backupCommands = [
     { help: { file: 'The backup to read.' } },
   ),
   command(
-    'backup restore --file|-f <file> [--root-key <provider>]',
+    'backup restore --file|-f <file> [--root-key <provider>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>]',
     'Make a new data directory from a backup, with a root key of its own.',
-    async ({ file, rootKey }, { common, terminal }) => {
+    async ({ file, rootKey, ...options }, { common, terminal }) => {
       const { restoreBackup, toProvider } = await maintenance()
       const provider = toProvider(rootKey ?? 'file')
       const secrets = await secretsOf(terminal)
-      return restoreBackup(path.resolve(file), common.data, { secrets, provider })
+      const token = toTokenChoice(options)
+      return restoreBackup(path.resolve(file), common.data, { secrets, provider, token })
     },
     {
       help: {
         file: 'The backup to read.',
-        'root-key': 'What the new directory is sealed with: file (the default) or passphrase.',
+        'root-key':
+          'What the new directory is sealed with: file (the default), passphrase or pkcs11.',
+        ...tokenHelp,
       },
       examples: ['sluice backup restore --file sluice-monday.backup --data ./restored'],
     },

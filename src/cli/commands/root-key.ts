@@ -1,22 +1,28 @@
 import { command } from '../command.ts'
+import { tokenHelp, toTokenChoice } from '../hsm-token.ts'
 import { maintenance } from '../maintenance.ts'
 import { secretsOf } from '../secrets.ts'
 
 export const rootKeyCommands = [
   command(
-    'init [--root-key <provider>]',
+    'init [--root-key <provider>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>]',
     'Make a new data directory and choose what its data is sealed with.',
-    async ({ rootKey }, { common, terminal }) => {
+    async ({ rootKey, ...options }, { common, terminal }) => {
       const { initDataDirectory, toProvider } = await maintenance()
       const provider = toProvider(rootKey ?? 'file')
-      return initDataDirectory(common.data, provider, await secretsOf(terminal))
+      const token = toTokenChoice(options)
+      return initDataDirectory(common.data, provider, { secrets: await secretsOf(terminal), token })
     },
     {
       help: {
         'root-key':
-          'file: a key in root.key, made now (the default). passphrase: asked for now and at every start.',
+          'file: a key in root.key, made now (the default). passphrase: asked for now and at every start. pkcs11: a key made in the HSM token, which it never leaves.',
+        ...tokenHelp,
       },
-      examples: ['sluice init --root-key passphrase', 'sluice init --data ./estate'],
+      examples: [
+        'sluice init --root-key passphrase',
+        'sluice init --root-key pkcs11 --pkcs11-module /usr/lib/softhsm/libsofthsm2.so --pkcs11-token sluice --pkcs11-pin-file ./pin',
+      ],
     },
   ),
   command(
@@ -28,15 +34,16 @@ export const rootKeyCommands = [
     },
   ),
   command(
-    'root-key rotate [--to <provider>]',
+    'root-key rotate [--to <provider>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>]',
     'Put a new root key in the place of the old one; servers go on meanwhile.',
-    async ({ to }, { common, terminal }) => {
+    async ({ to, ...options }, { common, terminal }) => {
       const { rotateRootKey, toProvider } = await maintenance()
       const provider = to === undefined ? undefined : toProvider(to)
-      return rotateRootKey(common.data, provider, await secretsOf(terminal))
+      const token = toTokenChoice(options)
+      return rotateRootKey(common.data, provider, { secrets: await secretsOf(terminal), token })
     },
     {
-      help: { to: 'The kind of the new root key (default: as it is).' },
+      help: { to: 'The kind of the new root key (default: as it is).', ...tokenHelp },
       examples: ['sluice root-key rotate', 'sluice root-key rotate --to passphrase'],
     },
   ),

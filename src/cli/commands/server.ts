@@ -4,10 +4,18 @@ import path from 'node:path'
 import type { Writable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'
 import type { Sealed } from '../../base/sealed.ts'
-import type { Realism } from '../../server/index.ts'
+import type { Realism, TokenChoice } from '../../server/index.ts'
 import { toNumber } from '../az-words.ts'
 import { type CommandContext, command } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
+import {
+  describeHsmKeys,
+  keptToken,
+  type TokenOptions,
+  tokenHelp,
+  toTokenChoice,
+  toTokenFlags,
+} from '../hsm-token.ts'
 import { findRunningServer, type RunningServer } from '../running-server.ts'
 import { hasPassphrase, secretsOf } from '../secrets.ts'
 import type { Terminal } from '../terminal.ts'
@@ -19,7 +27,7 @@ const STOP_LIMIT_MS = 15_000
 
 export const serverCommands = [
   command(
-    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--database <url>] [--realistic] [--propagation-delay <seconds>] [--detach|-d]',
+    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--database <url>] [--realistic] [--propagation-delay <seconds>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>] [--detach|-d]',
     'Start the server of the data directory; Ctrl-C stops it.',
     up,
     {
@@ -34,6 +42,7 @@ export const serverCommands = [
           'As in Azure: vaults are throttled, changed roles take effect after 5 minutes, changed access policies after 30 seconds.',
         'propagation-delay':
           'Seconds until changed roles and access policies take effect, at most 86400 (default 0; with --realistic as said there).',
+        ...tokenHelp,
         detach: 'Start in the background and return when it is ready.',
       },
       examples: [
@@ -49,7 +58,11 @@ export const serverCommands = [
     async (_options, { common }) => {
       const running = findRunningServer(common.data)
       if (!running) {
-        return { state: 'stopped', dataDirectory: common.data }
+        return {
+          state: 'stopped',
+          dataDirectory: common.data,
+          hsmKeys: describeHsmKeys(common.data),
+        }
       }
       return describe(running, common.data)
     },
@@ -121,7 +134,7 @@ export const serverCommands = [
   ),
 ]
 
-interface UpOptions {
+interface UpOptions extends TokenOptions {
   readonly port?: string
   readonly proxyPort?: string
   readonly agents?: string
@@ -161,8 +174,9 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
   }
   const { database } = options
   if (database !== undefined) (await import('../../server/index.ts')).checkDatabaseAddress(database)
+  const token = toTokenChoice(options)
   const realism = await realismOf(options)
-  if (options.detach) return detach(options, common.data, terminal)
+  if (options.detach) return detach({ ...options, token }, common.data, terminal)
   const { describeRealism, startServer } = await import('../../server/index.ts')
   const server = await startServer({
     dataDirectory: common.data,
@@ -172,6 +186,7 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
     announce: true,
     ...(database !== undefined && { database }),
     secrets: await secretsOf(terminal),
+    ...(token && { token }),
     ...(realism && { realism }),
   })
   // Who reads that it is ready may stop it at once.
@@ -195,8 +210,12 @@ function stopAsked(): Promise<void> {
 }
 
 /** Starts `sluice up` in the background; its words go to `server.log` in the data directory. */
-async function detach(options: UpOptions, data: string, terminal: Terminal): Promise<unknown> {
-  const passphrase = await passphraseFor(data, terminal)
+async function detach(
+  options: UpOptions & { readonly token: TokenChoice | undefined },
+  data: string,
+  terminal: Terminal,
+): Promise<unknown> {
+  const handed = await secretsFor(data, options.token, terminal)
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const log = path.join(data, 'server.log')
   const output = openSync(log, 'a', 0o600)
@@ -218,16 +237,30 @@ async function detach(options: UpOptions, data: string, terminal: Terminal): Pro
   const realistic = options.realistic ? ['--realistic'] : []
   const child = spawn(
     process.execPath,
-    [...process.execArgv, process.argv[1] ?? '', 'up', '--data', data, ...given, ...realistic],
-    passphrase
-      ? {
-          detached: true,
-          stdio: ['ignore', output, output, 'pipe'],
-          env: { ...process.env, SLUICE_PASSPHRASE_FD: '3' },
-        }
-      : { detached: true, stdio: ['ignore', output, output] },
+    [
+      ...process.execArgv,
+      process.argv[1] ?? '',
+      'up',
+      '--data',
+      data,
+      ...given,
+      ...realistic,
+      ...toTokenFlags(options.token),
+    ],
+    {
+      detached: true,
+      stdio: ['ignore', output, output, ...handed.map(() => 'pipe' as const)],
+      env: {
+        ...process.env,
+        ...Object.fromEntries(handed.map(({ name }, i) => [name, `${3 + i}`])),
+      },
+    },
   )
-  if (passphrase) (child.stdio[3] as Writable).on('error', () => undefined).end(passphrase.open())
+  for (const [i, { secret }] of handed.entries()) {
+    const pipe = child.stdio[3 + i] as Writable
+    // The other end may stay open as long as the server lives; this command does not wait for it.
+    pipe.on('error', () => undefined).end(secret.open(), () => pipe.destroy())
+  }
   let exited: number | undefined
   child.once('exit', (code) => {
     exited = code ?? 1
@@ -246,10 +279,22 @@ async function detach(options: UpOptions, data: string, terminal: Terminal): Pro
 }
 
 /** What the background process has to be given: it has no terminal, and no descriptor of ours. */
-async function passphraseFor(data: string, terminal: Terminal): Promise<Sealed | undefined> {
-  if (process.env['SLUICE_PASSPHRASE_FILE'] !== undefined) return undefined
-  if (!hasPassphrase(data)) return undefined
-  return (await secretsOf(terminal)).passphrase('open')
+async function secretsFor(
+  data: string,
+  token: TokenChoice | undefined,
+  terminal: Terminal,
+): Promise<{ readonly name: string; readonly secret: Sealed }[]> {
+  const handed = []
+  if (process.env['SLUICE_PASSPHRASE_FILE'] === undefined && hasPassphrase(data)) {
+    const secret = await (await secretsOf(terminal)).passphrase('open')
+    handed.push({ name: 'SLUICE_PASSPHRASE_FD', secret })
+  }
+  const used = token ?? keptToken(data)
+  if (used && (used.pinFile ?? process.env['SLUICE_PKCS11_PIN_FILE']) === undefined) {
+    const secret = await (await secretsOf(terminal)).tokenPin(undefined)
+    handed.push({ name: 'SLUICE_PKCS11_PIN_FD', secret })
+  }
+  return handed
 }
 
 async function describe(running: RunningServer, data: string): Promise<object> {
@@ -263,6 +308,7 @@ async function describe(running: RunningServer, data: string): Promise<object> {
     startedAt: new Date(running.startedAtMs).toISOString(),
     version: running.version,
     dataDirectory: data,
+    hsmKeys: describeHsmKeys(data),
     ...(realistic && { realistic }),
   }
 }

@@ -37,6 +37,7 @@ function secrets(backup = PASSPHRASE, root = 'staple battery correct'): ProcessS
   return {
     passphrase: async () => new Sealed(root),
     backupPassphrase: async () => new Sealed(backup),
+    tokenPin: async () => new Sealed('no token is asked for'),
   }
 }
 

@@ -49,7 +49,7 @@ export async function createBackup(
 ): Promise<BackupView> {
   refuseNew(dataDirectory)
   const { secrets, cost } = options
-  const { db, sealer } = await openData(dataDirectory, systemClock, { secrets })
+  const { db, sealer, door } = await openData(dataDirectory, systemClock, { secrets })
   const work = path.join(makeWorkFolder(dataDirectory), `backup-${randomBytes(6).toString('hex')}`)
   const part = `${file}.${randomBytes(6).toString('hex')}.part`
   let target: FileHandle | undefined
@@ -83,6 +83,7 @@ export async function createBackup(
     await rm(part, { force: true })
     await rm(work, { recursive: true, force: true })
     await db.close()
+    await door.close()
   }
 }
 

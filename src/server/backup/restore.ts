@@ -7,10 +7,19 @@ import { syncFolder } from '../../storage/files.ts'
 import { localRootKey, type RootKeyProvider } from '../../storage/root-key.ts'
 import { createRootKey, RootKeyring } from '../../storage/root-key-ring.ts'
 import { isNewDirectory } from '../data-directory.ts'
+import { openDoor } from '../hsm-door.ts'
+import type { Given } from '../root-keys.ts'
 import type { ProcessSecrets } from '../secrets.ts'
 import type { BackupView } from './create.ts'
 import { rewrapCopy } from './database-copy.ts'
-import { DATABASE_ENTRY, type Entry, fromKeyEntry, KEY_ENTRY, readEntries } from './entries.ts'
+import {
+  type BackupKey,
+  DATABASE_ENTRY,
+  type Entry,
+  fromKeyEntry,
+  KEY_ENTRY,
+  readEntries,
+} from './entries.ts'
 import { toFileFault } from './file-fault.ts'
 import { altered, openSealedStream } from './sealed-stream.ts'
 
@@ -35,10 +44,10 @@ export async function verifyBackup(file: string, secrets: ProcessSecrets): Promi
 export async function restoreBackup(
   file: string,
   dataDirectory: string,
-  options: { readonly secrets: ProcessSecrets; readonly provider: RootKeyProvider },
+  options: Given & { readonly provider: RootKeyProvider },
 ): Promise<BackupView & { readonly dataDirectory: string }> {
   refuseUsed(dataDirectory)
-  const { secrets, provider } = options
+  const { secrets } = options
   const part = `${dataDirectory}.${randomBytes(6).toString('hex')}.part`
   try {
     await mkdir(part, { recursive: true, mode: 0o700 })
@@ -48,12 +57,8 @@ export async function restoreBackup(
       else await writeFile(path.join(part, name), bytes)
     })
     if (!key) throw altered()
-    const { id, bytes } = fromKeyEntry(key)
-    const place = { dataDirectory: part, secrets: ownSecrets(secrets) }
-    await createRootKey(place, provider, { nowMs: systemClock.nowMs() })
-    const { first } = await RootKeyring.open(place)
     const database = path.join(part, DATABASE_ENTRY)
-    await rewrapCopy(database, localRootKey('file', id, bytes), first)
+    await sealAnew(part, fromKeyEntry(key), options)
     await syncFile(database)
     syncFolder(part)
     refuseUsed(dataDirectory)
@@ -66,6 +71,24 @@ export async function restoreBackup(
     throw toFileFault(error, dataDirectory)
   } finally {
     await rm(part, { recursive: true, force: true })
+  }
+}
+
+/** Wraps the data keys of the copy by a new root key. */
+async function sealAnew(
+  part: string,
+  { id, bytes }: BackupKey,
+  { secrets, token, provider }: Given & { readonly provider: RootKeyProvider },
+): Promise<void> {
+  const place = { dataDirectory: part, secrets: ownSecrets(secrets) }
+  const door = await openDoor({ ...place, given: token })
+  try {
+    const { sources } = door
+    await createRootKey(place, provider, { nowMs: systemClock.nowMs(), sources })
+    const { first } = await RootKeyring.open(place, sources)
+    await rewrapCopy(path.join(part, DATABASE_ENTRY), localRootKey('file', id, bytes), first)
+  } finally {
+    await door.close()
   }
 }
 

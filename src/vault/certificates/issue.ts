@@ -3,6 +3,7 @@ import { newVersionId } from '../../base/ids.ts'
 import type { JsonObject } from '../../base/json.ts'
 import type { VaultCall } from '../context.ts'
 import { deletedNameHeld, nameTaken, propertyWrong } from '../faults.ts'
+import { refuseTokenKey } from '../keys/custody.ts'
 import { checkTier } from '../keys/key.ts'
 import { generateMaterial, toPrivateKeyObject } from '../keys/material.ts'
 import { findUnpurged, type NewVersion } from '../objects/changes.ts'
@@ -70,6 +71,7 @@ export async function beginCertificate(call: VaultCall, asked: Asked): Promise<P
   const name = asked.displayName.toLowerCase()
   const { policy } = asked
   checkTier(call, policy.key_props.kty)
+  refuseTokenKey(call.store, policy.key_props.kty)
   await refuseBegin(call.store.db, call, name)
   const issuer = policy.issuer.name
   const isOrder = issuer !== SELF && issuer !== UNKNOWN

@@ -1,11 +1,12 @@
+import type { KeyObject } from 'node:crypto'
 import { Fault } from '../../base/fault.ts'
 import { propertyWrong, type VaultFaultCode } from '../faults.ts'
 import { cbcDecrypt, cbcEncrypt, gcmDecrypt, gcmEncrypt, isMac, mac, unwrap, wrap } from './aes.ts'
 import { type Curve, signDigest, verifyDigest } from './ecdsa.ts'
 import { familyOf, type KeyFamily, type PublicPart } from './material.ts'
+import type { NativeEcKey } from './native-ec.ts'
 import {
   type HashName,
-  openRsa,
   pkcs1Sign,
   pkcs1Verify,
   pssSign,
@@ -22,6 +23,16 @@ export interface CipherParts {
   readonly aad?: Buffer | undefined
 }
 
+/** A key that this process opened. */
+export interface OpenedKey {
+  /** RSA as PKCS#8, EC as its scalar, oct as its bytes. */
+  readonly secret: Buffer
+  /** The private key of an RSA secret. */
+  rsa(): KeyObject
+  /** The pair of an EC secret; undefined where OpenSSL cannot be called. */
+  ec(curve: Curve): NativeEcKey | undefined
+}
+
 interface Algorithm {
   readonly family: KeyFamily
   readonly curve?: Curve
@@ -32,15 +43,15 @@ interface Algorithm {
 /** An algorithm that encrypts; `uses` says whether it also, or only, wraps keys. */
 export interface CipherAlgorithm extends Algorithm {
   readonly uses: 'encrypt' | 'wrapKey' | 'both'
-  readonly encrypt: (secret: Buffer, parts: CipherParts) => CipherParts | undefined
-  readonly decrypt: (secret: Buffer, parts: CipherParts) => CipherParts | undefined
+  readonly encrypt: (key: OpenedKey, parts: CipherParts) => CipherParts | undefined
+  readonly decrypt: (key: OpenedKey, parts: CipherParts) => CipherParts | undefined
 }
 
 export interface SignAlgorithm extends Algorithm {
   /** Undefined: any that fits the modulus. */
   readonly digestBytes: number | undefined
-  readonly sign: (secret: Buffer, digest: Buffer) => Buffer
-  readonly verify: (secret: Buffer, digest: Buffer, signature: Buffer) => boolean
+  readonly sign: (key: OpenedKey, digest: Buffer) => Buffer
+  readonly verify: (key: OpenedKey, digest: Buffer, signature: Buffer) => boolean
 }
 
 const plain = (value: Buffer | undefined): CipherParts | undefined => value && { value }
@@ -48,9 +59,9 @@ const plain = (value: Buffer | undefined): CipherParts | undefined => value && {
 function rsaCipher(oaepHash: HashName | undefined): CipherAlgorithm {
   const run =
     (work: typeof rsaEncrypt) =>
-    (secret: Buffer, { value }: CipherParts) => {
+    (key: OpenedKey, { value }: CipherParts) => {
       try {
-        return { value: work(openRsa(secret), oaepHash, value) }
+        return { value: work(key.rsa(), oaepHash, value) }
       } catch {
         return undefined
       }
@@ -63,13 +74,13 @@ function gcm(bits: number): CipherAlgorithm {
     family: 'oct',
     bits,
     uses: 'encrypt',
-    encrypt: (key, { value, aad, iv }) => {
+    encrypt: ({ secret }, { value, aad, iv }) => {
       if (iv) throw propertyWrong('iv: GCM makes its own')
-      return { ...gcmEncrypt(key, value, aad), aad }
+      return { ...gcmEncrypt(secret, value, aad), aad }
     },
-    decrypt: (key, { value, iv, tag, aad }) => {
+    decrypt: ({ secret }, { value, iv, tag, aad }) => {
       if (!iv || !tag) throw propertyWrong('iv, tag')
-      return plain(gcmDecrypt(key, { value, iv, tag }, aad))
+      return plain(gcmDecrypt(secret, { value, iv, tag }, aad))
     },
   }
 }
@@ -77,9 +88,9 @@ function gcm(bits: number): CipherAlgorithm {
 function cbc(bits: number, pads: boolean): CipherAlgorithm {
   const run =
     (work: typeof cbcEncrypt) =>
-    (key: Buffer, { value, iv }: CipherParts) => {
+    ({ secret }: OpenedKey, { value, iv }: CipherParts) => {
       if (iv?.length !== 16) throw propertyWrong('iv: 16 bytes')
-      const result = work(key, iv, value, pads)
+      const result = work(secret, iv, value, pads)
       return result && { value: result, iv }
     }
   return {
@@ -96,8 +107,8 @@ function keyWrap(bits: number | undefined, pads: boolean): CipherAlgorithm {
     family: 'oct',
     ...(bits !== undefined && { bits }),
     uses: 'wrapKey',
-    encrypt: (key, { value }) => plain(wrap(key, value, pads)),
-    decrypt: (key, { value }) => plain(unwrap(key, value, pads)),
+    encrypt: ({ secret }, { value }) => plain(wrap(secret, value, pads)),
+    decrypt: ({ secret }, { value }) => plain(unwrap(secret, value, pads)),
   }
 }
 
@@ -129,9 +140,8 @@ function rs(hashName: Sha2 | undefined): SignAlgorithm {
   return {
     family: 'RSA',
     digestBytes: hashName && SHA2_BYTES[hashName],
-    sign: (secret, digest) => pkcs1Sign(openRsa(secret), hashName, digest),
-    verify: (secret, digest, signature) =>
-      pkcs1Verify(openRsa(secret), hashName, digest, signature),
+    sign: (key, digest) => pkcs1Sign(key.rsa(), hashName, digest),
+    verify: (key, digest, signature) => pkcs1Verify(key.rsa(), hashName, digest, signature),
   }
 }
 
@@ -139,8 +149,8 @@ function ps(hashName: Sha2): SignAlgorithm {
   return {
     family: 'RSA',
     digestBytes: SHA2_BYTES[hashName],
-    sign: (secret, digest) => pssSign(openRsa(secret), hashName, digest),
-    verify: (secret, digest, signature) => pssVerify(openRsa(secret), hashName, digest, signature),
+    sign: (key, digest) => pssSign(key.rsa(), hashName, digest),
+    verify: (key, digest, signature) => pssVerify(key.rsa(), hashName, digest, signature),
   }
 }
 
@@ -149,8 +159,10 @@ function es(curve: Curve, digestBytes: number): SignAlgorithm {
     family: 'EC',
     curve,
     digestBytes,
-    sign: (secret, digest) => signDigest(curve, secret, digest),
-    verify: (secret, digest, signature) => verifyDigest(curve, secret, digest, signature),
+    sign: (key, digest) => key.ec(curve)?.sign(digest) ?? signDigest(curve, key.secret, digest),
+    verify: (key, digest, signature) =>
+      key.ec(curve)?.verify(digest, signature) ??
+      verifyDigest(curve, key.secret, digest, signature),
   }
 }
 
@@ -158,8 +170,8 @@ function hs(hashName: Sha2): SignAlgorithm {
   return {
     family: 'oct',
     digestBytes: SHA2_BYTES[hashName],
-    sign: (secret, digest) => mac(secret, hashName, digest),
-    verify: (secret, digest, given) => isMac(secret, hashName, digest, given),
+    sign: ({ secret }, digest) => mac(secret, hashName, digest),
+    verify: ({ secret }, digest, given) => isMac(secret, hashName, digest, given),
   }
 }
 

@@ -3,7 +3,7 @@ import { Fault } from '../../base/fault.ts'
 import type { JsonObject } from '../../base/json.ts'
 import type { Call } from '../../http/call.ts'
 import { json, type Reply } from '../../http/reply.ts'
-import type { VaultCall } from '../context.ts'
+import type { VaultCall, VaultStore } from '../context.ts'
 import { cipherWrong, propertyWrong, type VaultFaultCode } from '../faults.ts'
 import { readBody, readName } from '../objects/attributes.ts'
 import { type VaultOperation, vaultOperation } from '../operation.ts'
@@ -14,12 +14,18 @@ import {
   type SignAlgorithm,
   signAlgorithms,
 } from './algorithms.ts'
-import { type KeyUse, openKey, type UsableKey } from './key.ts'
+import { requireToken } from './custody.ts'
+import { type EngineKey, type KeyEngine, type Later, type Named, softwareEngine } from './engine.ts'
+import { type KeyDetails, type KeyUse, openKey } from './key.ts'
+import type { PublicPart } from './material.ts'
 import { kidOf } from './wire.ts'
 
 const RNG_LIMIT_BYTES = 128
 
-interface Opened extends UsableKey {
+interface Opened {
+  readonly details: KeyDetails
+  readonly key: EngineKey
+  readonly engine: KeyEngine
   readonly body: JsonObject
   readonly kid: string
 }
@@ -30,14 +36,25 @@ type CryptoCall = Call<{ readonly name: string; readonly version?: string }>
 function cryptoOperation(
   words: { readonly name: string; readonly path: string; readonly use: KeyUse },
   needs: { readonly dataAction: string; readonly audit: string },
-  answer: (opened: Opened) => object,
+  answer: (opened: Opened) => Later<object>,
 ): VaultOperation[] {
   const handle = async (call: CryptoCall, vault: VaultCall): Promise<Reply> => {
     const target = { name: readName(call.params.name), version: call.params.version }
     const body = readBody(await call.readJson())
     const key = await openKey(vault, target, words.use)
     const kid = kidOf(vault, key.facts)
-    return json(200, answer({ ...key, body, kid }))
+    const found = engineOf(vault.store, key.details)
+    const engine = found instanceof Promise ? await found : found
+    const { secret, details: shown } = key
+    const { keyObjects } = vault.store
+    const used: EngineKey = {
+      shown,
+      secret,
+      rsa: () => keyObjects.rsa(secret),
+      ec: (curve) => keyObjects.ec(curve, secret),
+    }
+    const answered = answer({ details: shown, key: used, body, kid, engine })
+    return json(200, answered instanceof Promise ? await answered : answered)
   }
   const rights = { ...needs, policy: words.use, budget: 'keys' } as const
   return [
@@ -56,6 +73,14 @@ function cryptoOperation(
   ]
 }
 
+/** Who works with a key. @throws Fault `HsmUnavailable` for a key in a token when none is configured */
+function engineOf(store: VaultStore, { protection }: PublicPart): Later<KeyEngine> {
+  if (protection !== 'token') return softwareEngine
+  const token = requireToken(store)
+  // Loaded when a key of a token is used: who has none pays nothing at start.
+  return import('./token-engine.ts').then((room) => new room.TokenEngine(token))
+}
+
 /** base64url or base64, with or without padding. @throws Fault `PropertyWrong` */
 function readBytes(body: JsonObject, name: string): Buffer {
   const text = body[name]
@@ -69,10 +94,10 @@ function findBytes(body: JsonObject, name: string): Buffer | undefined {
   return (body[name] ?? null) === null ? undefined : readBytes(body, name)
 }
 
-function cipher(use: KeyUse): (opened: Opened) => object {
+function cipher(use: KeyUse): (opened: Opened) => Later<object> {
   const isWrap = use === 'wrapKey' || use === 'unwrapKey'
   const gives = use === 'encrypt' || use === 'wrapKey' ? 'encrypt' : 'decrypt'
-  return ({ body, kid, details, secret }) => {
+  return ({ body, kid, details, key, engine }) => {
     const verb = isWrap ? 'wrap' : 'encryption'
     const algorithm = readAlgorithm(cipherAlgorithms, body['alg'], { kid, shown: details, verb })
     if (algorithm.uses !== 'both' && (algorithm.uses === 'wrapKey') !== isWrap) {
@@ -84,10 +109,18 @@ function cipher(use: KeyUse): (opened: Opened) => object {
       tag: findBytes(body, 'tag'),
       aad: findBytes(body, 'aad'),
     }
-    const result = algorithm[gives](secret, parts)
-    if (!result) throw cipherWrong()
-    return toAnswer(kid, result)
+    const asked = { name: String(body['alg']), algorithm }
+    const result = engine[gives](key, asked, parts)
+    return then(result, (found) => {
+      if (!found) throw cipherWrong()
+      return toAnswer(kid, found)
+    })
   }
+}
+
+/** Goes on at once with what is there. */
+function then<T>(value: Later<T>, next: (value: T) => object): Later<object> {
+  return value instanceof Promise ? value.then(next) : next(value)
 }
 
 function toAnswer(kid: string, result: CipherParts): object {
@@ -105,16 +138,17 @@ function toAnswer(kid: string, result: CipherParts): object {
 function readDigest(
   { body, kid, details }: Opened,
   name: 'value' | 'digest',
-): { algorithm: SignAlgorithm; digest: Buffer } {
-  const asked = { kid, shown: details, verb: 'signing' }
-  const algorithm = readAlgorithm(signAlgorithms, body['alg'], asked)
+): { asked: Named<SignAlgorithm>; digest: Buffer } {
+  const fitting = { kid, shown: details, verb: 'signing' }
+  const algorithm = readAlgorithm(signAlgorithms, body['alg'], fitting)
   const digest = readBytes(body, name)
   const longest = details.bits / 8 - 11
   const fits =
     algorithm.digestBytes === undefined
       ? digest.length <= longest
       : digest.length === algorithm.digestBytes
-  if (fits) return { algorithm, digest }
+  const asked = { name: String(body['alg']), algorithm }
+  if (fits) return { asked, digest }
   const expected = algorithm.digestBytes ?? `at most ${longest}`
   throw new Fault<VaultFaultCode>(
     'AlgorithmWrong',
@@ -147,18 +181,21 @@ const cryptoOperations = [
     { name: 'sign', path: 'sign', use: 'sign' },
     { dataAction: 'keys/sign/action', audit: 'KeySign' },
     (opened) => {
-      const { algorithm, digest } = readDigest(opened, 'value')
-      const value = algorithm.sign(opened.secret, digest).toString('base64url')
-      return { kid: opened.kid, value }
+      const { asked, digest } = readDigest(opened, 'value')
+      return then(opened.engine.sign(opened.key, asked, digest), (signature) => ({
+        kid: opened.kid,
+        value: signature.toString('base64url'),
+      }))
     },
   ),
   ...cryptoOperation(
     { name: 'verify', path: 'verify', use: 'verify' },
     { dataAction: 'keys/verify/action', audit: 'KeyVerify' },
     (opened) => {
-      const { algorithm, digest } = readDigest(opened, 'digest')
+      const { asked, digest } = readDigest(opened, 'digest')
       const signature = readBytes(opened.body, 'value')
-      return { value: algorithm.verify(opened.secret, digest, signature) }
+      const verified = opened.engine.verify(opened.key, asked, { digest, signature })
+      return then(verified, (value) => ({ value }))
     },
   ),
 ]
@@ -168,11 +205,12 @@ const getRandomBytes = vaultOperation(
   'GetRandomBytes',
   { method: 'POST', path: '/rng' },
   { policy: 'get', dataAction: 'keys/read', audit: 'RandomBytesGet' },
-  async (call) => {
+  async (call, { store }) => {
     const { count } = readBody(await call.readJson()) as { count?: unknown }
     if (typeof count !== 'number' || !Number.isInteger(count)) throw propertyWrong('count')
     if (count < 1 || count > RNG_LIMIT_BYTES) throw propertyWrong('count')
-    return json(200, { value: randomBytes(count).toString('base64url') })
+    const bytes = store.hsmToken ? await store.hsmToken.random(count) : randomBytes(count)
+    return json(200, { value: bytes.toString('base64url') })
   },
 )
 

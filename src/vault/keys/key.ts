@@ -8,6 +8,7 @@ import { addVersion, type NewVersion, type VersionChange } from '../objects/chan
 import { change, openValue, placeOf, readObjectVersion, sealPlace } from '../objects/objects.ts'
 import { findLatest, type Writing } from '../objects/store.ts'
 import type { ObjectVersion, VersionFacts } from '../objects/version.ts'
+import { claimObject, discardMaterial } from './custody.ts'
 import { familyOf, type KeyFamily, type KeyMaterial, type PublicPart } from './material.ts'
 import type { ReleasePolicy } from './release-policy.ts'
 import { planRotation } from './rotation-store.ts'
@@ -92,8 +93,7 @@ export function sealKey(
     readonly exportability?: Pick<KeyDetails, 'exportable' | 'release_policy'>
   },
 ): NewVersion {
-  const version = newVersionId()
-  const { shown, secret } = material
+  const { shown, secret, version = newVersionId() } = material
   return {
     version,
     sealed: call.scope.seal(sealPlace('keys', name, version), secret.open()),
@@ -111,14 +111,27 @@ export function sealKey(
   }
 }
 
-/** Stores a key, or a new version of it; resolves when it is durable. @throws Fault `DeletedNameHeld` */
-export function storeKey(
+/**
+ * Stores a key, or a new version of it; resolves when it is durable. What a token has of a key that is
+ * not stored after all is destroyed.
+ *
+ * @throws Fault `DeletedNameHeld`
+ */
+export async function storeKey(
   call: VaultCall,
   displayName: string,
-  made: NewVersion,
+  material: KeyMaterial,
+  asked: VersionChange & { readonly keyOps: readonly string[] | undefined },
 ): Promise<VersionFacts> {
-  const place = placeOf(call, 'keys', displayName.toLowerCase())
-  return change(call, place, (tx) => appendKey(tx, call, displayName, made))
+  const name = displayName.toLowerCase()
+  const place = placeOf(call, 'keys', name)
+  const made = sealKey(call, name, material, asked)
+  try {
+    return await change(call, place, (tx) => appendKey(tx, call, displayName, made))
+  } catch (error) {
+    await discardMaterial(call.store, material)
+    throw error
+  }
 }
 
 /** As `storeKey`, inside a write. */
@@ -129,6 +142,7 @@ export async function appendKey(
   made: NewVersion,
 ): Promise<VersionFacts> {
   const place = placeOf(call, 'keys', displayName.toLowerCase())
+  if ((made.details as KeyDetails).protection === 'token') await claimObject(tx, made.version)
   await addVersion(tx, place, displayName, made)
   await planRotation(tx, place)
   const stored = await findLatest(tx, place)

@@ -33,12 +33,18 @@ export interface PublicPart {
   readonly e?: string
   readonly x?: string
   readonly y?: string
+  /** Where it was made or put; absent: in software. Answers show it as `hsmPlatform`. */
+  readonly protection?: 'token'
 }
 
-/** A key about to be stored: RSA as PKCS#8, EC as its scalar, oct as its bytes. */
+/**
+ * A key about to be stored: RSA as PKCS#8, EC as its scalar, oct as its bytes; of a key in a token where
+ * it is, and the version that it was made for.
+ */
 export interface KeyMaterial {
   readonly shown: PublicPart
   readonly secret: Sealed<Buffer>
+  readonly version?: string
 }
 
 /** What Create asks for. Rotation asks for the same again. */

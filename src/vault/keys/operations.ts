@@ -17,9 +17,10 @@ import {
 import { byName, replyPage } from '../objects/paging.ts'
 import { listDeleted, listLive, listVersions } from '../objects/store.ts'
 import { vaultOperation } from '../operation.ts'
+import { adoptMaterial, makeMaterial, sweepToken } from './custody.ts'
 import { findBefore, readExportability, readPolicyChange, spreadPolicy } from './exportable.ts'
-import { checkTier, readKeyChange, readKeyOps, sealKey, storeKey, toHeldType } from './key.ts'
-import { generateMaterial, importMaterial, readKeySpec } from './material.ts'
+import { checkTier, readKeyChange, readKeyOps, storeKey, toHeldType } from './key.ts'
+import { importMaterial, readKeySpec } from './material.ts'
 import type { ReleasePolicy } from './release-policy.ts'
 import { adoptPolicy, planRotation } from './rotation-store.ts'
 import { openTransferBlob } from './transfer-blob.ts'
@@ -38,8 +39,9 @@ const createKey = vaultOperation(
     const before = await findBefore(vault, name)
     const exportability = readExportability(vault, body, spec.kty, before)
     const asked = { ...readKeyChange(body), keyOps: readKeyOps(body['key_ops']), exportability }
-    const made = sealKey(vault, name, await generateMaterial(spec), asked)
-    return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, made)))
+    const { exportable } = exportability
+    const material = await makeMaterial(vault, spec, { name, keyOps: asked.keyOps, exportable })
+    return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, material, asked)))
   },
 )
 
@@ -53,16 +55,17 @@ const importKey = vaultOperation(
     const jwk = body['key']
     if (!isObject(jwk)) throw propertyWrong('key')
     const isWrapped = (jwk['key_hsm'] ?? null) !== null
-    const material = isWrapped
+    const brought = isWrapped
       ? await openTransferBlob(vault, jwk)
       : importMaterial(jwk, (body['Hsm'] ?? body['hsm']) === true)
-    checkTier(vault, material.shown.kty)
-    vault.store.throttle?.takeKey(vault.vault, material.shown, 'use', vault.nowMs)
+    checkTier(vault, brought.shown.kty)
+    vault.store.throttle?.takeKey(vault.vault, brought.shown, 'use', vault.nowMs)
     const before = await findBefore(vault, name)
-    const exportability = readExportability(vault, body, material.shown.kty, before)
+    const exportability = readExportability(vault, body, brought.shown.kty, before)
     const asked = { ...readKeyChange(body), keyOps: readKeyOps(jwk['key_ops']), exportability }
-    const made = sealKey(vault, name, material, asked)
-    return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, made)))
+    const { exportable } = exportability
+    const material = await adoptMaterial(vault, brought, { name, keyOps: asked.keyOps, exportable })
+    return json(200, toKeyBundle(vault, await storeKey(vault, call.params.name, material, asked)))
   },
 )
 
@@ -190,6 +193,7 @@ const purgeDeletedKey = vaultOperation(
   { policy: 'purge', dataAction: 'keys/purge/action', audit: 'KeyPurge' },
   async ({ params }, vault) => {
     await purgeDeletedObject(vault, 'keys', readName(params.name))
+    await sweepToken(vault.store, vault.nowMs)
     return empty(204)
   },
 )

@@ -116,12 +116,14 @@ function encode(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')
 }
 
-/** Keys kept in software have no hardware that could vouch for them (key-vault.md U14). */
+/** Keys in software have no hardware that could vouch for them, and tokens each have a form of their own (key-vault.md U14). */
 async function attest(call: KeyCall, vault: VaultCall): Promise<Reply> {
   const name = readName(call.params.name)
   const found = await readObjectVersion(vault, 'keys', name, call.params.version)
   throw notOffered(
-    `The key ${found.name} is kept in software, so there is nothing that could be attested.`,
+    detailsOf(found).protection === 'token'
+      ? `The key ${found.name} lives in an HSM token, which attests nothing that Key Vault's clients know.`
+      : `The key ${found.name} is kept in software, so there is nothing that could be attested.`,
   )
 }
 

@@ -1,6 +1,8 @@
+import { Fault } from '../../base/fault.ts'
 import type { Sealer } from '../../storage/sealing.ts'
 import { recordByClock } from '../audit.ts'
 import type { VaultStore } from '../context.ts'
+import type { VaultFaultCode } from '../faults.ts'
 import { type DueObject, eachDue } from '../objects/schedule.ts'
 import { findLatest } from '../objects/store.ts'
 import type { AuditSink, VaultDirectory } from '../ports.ts'
@@ -21,6 +23,13 @@ export function rotateDue(ports: Ports, store: VaultStore, nowMs: number): Promi
   return eachDue(store.db, 'keys', nowMs, (due) => rotateOne(ports, store, due, nowMs))
 }
 
+/** A token that is away, or cannot make the key, waits for the next sweep: others go on. */
+function orLater(error: unknown): undefined {
+  const code = error instanceof Fault ? (error.code as VaultFaultCode) : undefined
+  if (code === 'HsmUnavailable' || code === 'HsmCannot' || code === 'HsmPinWrong') return undefined
+  throw error
+}
+
 async function rotateOne(
   ports: Ports,
   store: VaultStore,
@@ -36,7 +45,12 @@ async function rotateOne(
   )
   if (!vault || !current || current.deletedAtMs !== undefined) return false
   const scope = await ports.sealer.scope(`vault:${due.vault}`)
-  const made = await rotateKey({ store, vault, scope, nowMs }, place, current, current.version)
+  const made = await rotateKey(
+    { store, vault, scope, nowMs },
+    place,
+    current,
+    current.version,
+  ).catch(orLater)
   if (made) recordByClock(ports.audit, vault, { kind: 'keys', made, nowMs })
   return made !== undefined
 }

@@ -12,8 +12,9 @@ import {
 import { findLatest, type Place } from '../objects/store.ts'
 import type { VersionFacts } from '../objects/version.ts'
 import { vaultOperation } from '../operation.ts'
+import { discardMaterial, makeMaterial } from './custody.ts'
 import { appendKey, detailsOf, sealKey } from './key.ts'
-import { generateMaterial, specOf } from './material.ts'
+import { generateMaterial, type KeyMaterial, specOf } from './material.ts'
 import {
   DEFAULT_ACTIONS,
   expiryOf,
@@ -37,8 +38,33 @@ export async function rotateKey(
   expected?: string,
 ): Promise<VersionFacts | undefined> {
   const details = detailsOf(current)
-  const material = await generateMaterial(specOf(details))
-  const { exportable, release_policy } = details
+  const asked = { name: place.name, keyOps: details.key_ops }
+  // A key that can be released was made in software, and so are its next versions.
+  const spec = specOf(details)
+  const material = details.exportable
+    ? await generateMaterial(spec)
+    : await makeMaterial(call, spec, asked)
+  try {
+    const made = await storeNext(call, place, { current, expected, material })
+    if (!made) await discardMaterial(call.store, material)
+    return made
+  } catch (error) {
+    await discardMaterial(call.store, material)
+    throw error
+  }
+}
+
+function storeNext(
+  call: RotatingCall,
+  place: Place,
+  next: {
+    readonly current: VersionFacts
+    readonly expected: string | undefined
+    readonly material: KeyMaterial
+  },
+): Promise<VersionFacts | undefined> {
+  const { current, expected, material } = next
+  const { exportable, release_policy, key_ops: keyOps } = detailsOf(current)
   const exportability = {
     ...(exportable !== undefined && { exportable }),
     ...(release_policy && { release_policy }),
@@ -48,7 +74,7 @@ export async function rotateKey(
       return undefined
     }
     const expiresAtMs = expiryOf(await findPolicy(tx, place), call.nowMs)
-    const asked = { keyOps: details.key_ops, tags: current.tags, expiresAtMs, exportability }
+    const asked = { keyOps, tags: current.tags, expiresAtMs, exportability }
     return appendKey(tx, call, current.name, sealKey(call, place.name, material, asked))
   })
 }

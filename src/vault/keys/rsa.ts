@@ -26,9 +26,18 @@ export function openRsa(secret: Buffer): KeyObject {
   return createPrivateKey({ key: secret, format: 'der', type: 'pkcs8' })
 }
 
-/** `oaepHash` undefined: PKCS#1 v1.5. */
+/** The public key of a modulus and an exponent. */
+export function publicRsa(n: string, e: string): KeyObject {
+  return createPublicKey({ key: { kty: 'RSA', n, e }, format: 'jwk' })
+}
+
+function toPublic(key: KeyObject): KeyObject {
+  return key.type === 'public' ? key : createPublicKey(key)
+}
+
+/** `oaepHash` undefined: PKCS#1 v1.5. The key may be public. */
 export function rsaEncrypt(key: KeyObject, oaepHash: HashName | undefined, value: Buffer): Buffer {
-  return publicEncrypt({ key: createPublicKey(key), ...paddingOf(oaepHash) }, value)
+  return publicEncrypt({ key: toPublic(key), ...paddingOf(oaepHash) }, value)
 }
 
 /**
@@ -51,7 +60,7 @@ export function pkcs1Sign(
   hashName: Exclude<HashName, 'sha1'> | undefined,
   digest: Buffer,
 ): Buffer {
-  return privateEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, encoded(hashName, digest))
+  return privateEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, digestInfo(hashName, digest))
 }
 
 export function pkcs1Verify(
@@ -63,16 +72,20 @@ export function pkcs1Verify(
   // RFC 8017, 8.2.2: a signature without its leading zero is none, though OpenSSL would take it.
   if (signature.length !== modulusBytes(key)) return false
   const padding = constants.RSA_PKCS1_PADDING
-  const expected = encoded(hashName, digest)
+  const expected = digestInfo(hashName, digest)
   try {
-    const found = publicDecrypt({ key: createPublicKey(key), padding }, signature)
+    const found = publicDecrypt({ key: toPublic(key), padding }, signature)
     return found.length === expected.length && timingSafeEqual(found, expected)
   } catch {
     return false
   }
 }
 
-function encoded(hashName: Exclude<HashName, 'sha1'> | undefined, digest: Buffer): Buffer {
+/** DER of DigestInfo with the digest; without a hash the bytes as they are (RSNULL). */
+export function digestInfo(
+  hashName: Exclude<HashName, 'sha1'> | undefined,
+  digest: Buffer,
+): Buffer {
   if (hashName === undefined) return digest
   return Buffer.concat([Buffer.from(DIGEST_INFO[hashName], 'hex'), digest])
 }
@@ -110,11 +123,33 @@ export function pssVerify(
   return timingSafeEqual(pssHash(hashName, digest, db.subarray(saltAt)), h)
 }
 
+/**
+ * Takes RSAES-OAEP padding off, of a block as long as the modulus (RFC 8017, 7.1.2). Every check is made
+ * before one answer is given, so that none of them can be told from another.
+ */
+export function oaepDecode(hashName: HashName, block: Buffer): Buffer | undefined {
+  const empty = hash(hashName, Buffer.alloc(0), 'buffer')
+  const maskedSeed = block.subarray(1, 1 + empty.length)
+  const maskedText = block.subarray(1 + empty.length)
+  const seed = maskWith(hashName, maskedText, maskedSeed)
+  const text = maskWith(hashName, seed, maskedText)
+  let wrong = (block[0] ?? 1) | Number(!timingSafeEqual(text.subarray(0, empty.length), empty))
+  let start = 0
+  for (let at = empty.length; at < text.length; at++) {
+    const byte = text[at] ?? 0
+    const isBefore = Number(start === 0)
+    start |= isBefore * Number(byte === 1) * (at + 1)
+    wrong |= isBefore * Number(byte > 1)
+  }
+  wrong |= Number(start === 0)
+  return wrong === 0 ? Buffer.from(text.subarray(start)) : undefined
+}
+
 function undoSignature(key: KeyObject, signature: Buffer): Buffer | undefined {
   if (signature.length !== modulusBytes(key)) return undefined
   try {
     const padding = constants.RSA_NO_PADDING
-    return publicDecrypt({ key: createPublicKey(key), padding }, signature)
+    return publicDecrypt({ key: toPublic(key), padding }, signature)
   } catch {
     return undefined
   }

@@ -7,17 +7,20 @@ import { keyRefused, propertyWrong, type VaultFaultCode } from '../faults.ts'
 import { orPropertyWrong } from '../objects/attributes.ts'
 import { openValue, readObjectVersion } from '../objects/objects.ts'
 import { unwrap } from './aes.ts'
+import { requireToken } from './custody.ts'
 import { detailsOf } from './key.ts'
 import {
   familyOf,
   type KeyMaterial,
   materialOf,
+  type PublicPart,
   readKeyType,
   toPrivateKeyObject,
 } from './material.ts'
+import type { HashName } from './rsa.ts'
 
 /** How a key is wrapped for a transfer or a release: AES key under OAEP of this hash, key under that. */
-export const OAEP_HASHES: Readonly<Record<string, string>> = {
+export const OAEP_HASHES: Readonly<Record<string, HashName>> = {
   CKM_RSA_AES_KEY_WRAP: 'sha1',
   RSA_AES_KEY_WRAP_256: 'sha256',
   RSA_AES_KEY_WRAP_384: 'sha384',
@@ -30,7 +33,7 @@ interface Blob {
   /** Of the key exchange key. */
   readonly name: string
   readonly version: string | undefined
-  readonly oaepHash: string
+  readonly oaepHash: HashName
   readonly ciphertext: Buffer
 }
 
@@ -51,7 +54,9 @@ export async function openTransferBlob(call: VaultCall, jwk: JsonObject): Promis
   if (!details.key_ops.includes('import')) throw keyRefused('KeyOperationForbidden', 'import')
   if (details.kty !== 'RSA-HSM') throw wrong('the key exchange key must be of type RSA-HSM')
   const secret = openValue(call.scope, 'keys', exchange)
-  const plain = unwrapBoth(blob, toPrivateKeyObject(details, secret), details.bits / 8)
+  const head = blob.ciphertext.subarray(0, details.bits / 8)
+  const aesKey = await openHead(call, { shown: details, secret }, { head, oaepHash: blob.oaepHash })
+  const plain = unwrapTail(aesKey, blob.ciphertext.subarray(head.length))
   const family = familyOf(readKeyType(jwk['kty']))
   const material = family === 'oct' ? toOct(plain) : toPair(plain)
   if (!material || familyOf(material.shown.kty) !== family) {
@@ -86,22 +91,30 @@ function isOfVault({ vault }: VaultCall, url: URL | null): boolean {
   return url?.hostname.split('.')[0]?.toLowerCase() === vault.name.toLowerCase()
 }
 
-/** One refusal whatever is wrong with the ciphertext. */
-function unwrapBoth(
-  { oaepHash, ciphertext }: Blob,
-  key: ReturnType<typeof toPrivateKeyObject>,
-  headBytes: number,
-): Buffer {
+/** The AES key, opened where the key exchange key is. */
+async function openHead(
+  call: VaultCall,
+  exchange: { readonly shown: PublicPart; readonly secret: Buffer },
+  { head, oaepHash }: { readonly head: Buffer; readonly oaepHash: HashName },
+): Promise<Buffer | undefined> {
+  const { shown, secret } = exchange
+  if (shown.protection === 'token') {
+    const { TokenEngine } = await import('./token-engine.ts')
+    return new TokenEngine(requireToken(call.store)).openOaep(exchange, oaepHash, head)
+  }
   const padding = constants.RSA_PKCS1_OAEP_PADDING
   try {
-    const aesKey = privateDecrypt({ key, padding, oaepHash }, ciphertext.subarray(0, headBytes))
-    const plain = [16, 24, 32].includes(aesKey.length)
-      ? unwrap(aesKey, ciphertext.subarray(headBytes), true)
-      : undefined
-    if (plain) return plain
+    return privateDecrypt({ key: toPrivateKeyObject(shown, secret), padding, oaepHash }, head)
   } catch {
-    // Falls to the refusal below.
+    return undefined
   }
+}
+
+/** One refusal whatever is wrong with the ciphertext. */
+function unwrapTail(aesKey: Buffer | undefined, tail: Buffer): Buffer {
+  const isKey = aesKey && [16, 24, 32].includes(aesKey.length)
+  const plain = isKey ? unwrap(aesKey, tail, true) : undefined
+  if (plain) return plain
   throw wrong('it cannot be unwrapped with its key exchange key')
 }
 

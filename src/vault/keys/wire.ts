@@ -11,8 +11,15 @@ export function kidOf(call: VaultCall, key: VersionFacts): string {
 
 /** Key Vault's `KeyBundle`: the public part only. */
 export function toKeyBundle(call: VaultCall, key: VersionFacts): object {
-  const details = detailsOf(key)
-  const { bits: _bits, exportable: _exportable, release_policy, key_ops, kty, ...numbers } = details
+  const {
+    bits: _bits,
+    exportable: _exportable,
+    protection: _protection,
+    release_policy,
+    key_ops,
+    kty,
+    ...numbers
+  } = detailsOf(key)
   return {
     key: { kid: kidOf(call, key), kty, key_ops, ...numbers },
     attributes: keyAttributes(call, key),
@@ -32,14 +39,18 @@ export function toKeyItem(call: VaultCall, key: VersionFacts, of: 'keys' | 'vers
   }
 }
 
-/** Keys of every type are kept in software, so that all name platform 0 (key-vault.md §7.2). */
+/**
+ * `hsmPlatform` tells where the key is (key-vault.md §7.2): 1, an HSM, for a key in a token; 0, a software
+ * module, for every other, also of an HSM type.
+ */
 function keyAttributes(call: VaultCall, key: VersionFacts): object {
-  const { exportable, release_policy } = detailsOf(key)
+  const { exportable, release_policy, protection } = detailsOf(key)
   // Keys that can be released say so in every version that has release.
   const attributes = {
     ...toAttributes(call, key),
     ...(release_policy && { exportable }),
   }
   if (!isSince(call.apiVersion, '7.5-preview.1')) return attributes
-  return { ...attributes, exportable: exportable === true, hsmPlatform: '0' }
+  const hsmPlatform = protection === 'token' ? '1' : '0'
+  return { ...attributes, exportable: exportable === true, hsmPlatform }
 }

@@ -7,6 +7,7 @@ import {
   deletedNameHeld,
   type Kind,
   nameTaken,
+  notOffered,
   propertyWrong,
   type VaultFaultCode,
 } from '../faults.ts'
@@ -74,6 +75,11 @@ export async function gather(call: VaultCall, kind: Kind, object: ObjectRow): Pr
     throw new Fault<VaultFaultCode>(
       'ParameterWrong',
       `A backup holds at most ${VERSIONS_LIMIT} versions, and ${object.display_name} has more.`,
+    )
+  }
+  if (versions.some(({ details }) => details?.['protection'] === 'token')) {
+    throw notOffered(
+      `The key ${object.display_name} lives in the HSM token and cannot leave it, so that there is nothing to back up. Back the token up with the tools of its vendor.`,
     )
   }
   return {

@@ -108,6 +108,20 @@ const setDeleted = statement<
 const dropVersions = statement<ObjectTables, { id: number }>((query, parameter) =>
   query.deleteFrom('vault_object_version').where('object_id', '=', parameter<number>('id')),
 )
+/** Versions whose keys live in the HSM token; a note that is there already stays. */
+const noteTokenObjects = statement<ObjectTables, { id: number; pattern: string }>(
+  (query, parameter) =>
+    query
+      .insertInto('vault_token_object')
+      .columns(['version', 'due_at_ms'])
+      .expression((from) =>
+        from
+          .selectFrom('vault_object_version')
+          .select((part) => ['version', part.lit(0).as('due_at_ms')])
+          .where('object_id', '=', parameter<number>('id'))
+          .where('details', 'like', parameter<string>('pattern')),
+      ),
+)
 const dropObject = statement<ObjectTables, { id: number }>((query, parameter) =>
   query.deleteFrom('vault_object').where('id', '=', parameter<number>('id')),
 )
@@ -245,8 +259,9 @@ export async function undelete(tx: Writing, id: number): Promise<void> {
   await tx.run(setDeleted, { id, deletedAtMs: null, purgeAtMs: null })
 }
 
-/** Destroys an object with all its versions. */
+/** Destroys an object with all its versions; what a token has of them is noted to be destroyed. */
 export async function purgeObject(tx: Writing, id: number): Promise<void> {
+  await tx.run(noteTokenObjects, { id, pattern: '%"protection":"token"%' })
   await tx.run(dropVersions, { id })
   await tx.run(dropObject, { id })
 }

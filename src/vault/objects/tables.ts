@@ -70,6 +70,13 @@ export interface SettingTable {
   sealed: Uint8Array | null
 }
 
+/** An object in the HSM token that belongs to no stored version: `keys/token-objects.ts`. */
+export interface TokenObjectTable {
+  version: string
+  /** When it is destroyed, unless the version is stored before. */
+  due_at_ms: number
+}
+
 /** The authority behind the issuers of all vaults: one row. */
 export interface AuthorityTable {
   id: string
@@ -87,6 +94,7 @@ export interface ObjectTables extends HsmTables {
   vault_certificate_pending: PendingTable
   vault_certificate_setting: SettingTable
   vault_certificate_authority: AuthorityTable
+  vault_token_object: TokenObjectTable
 }
 
 /** The tables of the vault room, in the order they came. */
@@ -175,6 +183,16 @@ export const vaultMigrations: readonly Migration[] = [
         .addColumn('intermediate', 'text', (column) => column.notNull())
         .addColumn('expires_at_ms', 'integer', (column) => column.notNull())
         .addColumn('sealed', 'blob', (column) => column.notNull())
+        .execute()
+    },
+  },
+  {
+    name: 'vault-0030-token-objects',
+    up: async (query) => {
+      await query.schema
+        .createTable('vault_token_object')
+        .addColumn('version', 'text', (column) => column.primaryKey())
+        .addColumn('due_at_ms', 'integer', (column) => column.notNull())
         .execute()
     },
   },

@@ -8,7 +8,7 @@ import { announceVersion } from '../events.ts'
 import { propertyWrong, secretDisabled } from '../faults.ts'
 import { orPropertyWrong, readAttributes, readTags } from '../objects/attributes.ts'
 import { addVersion, type VersionChange } from '../objects/changes.ts'
-import { change, openValue, placeOf, readObjectVersion, sealPlace } from '../objects/objects.ts'
+import { change, placeOf, readObjectVersion, sealPlace } from '../objects/objects.ts'
 import type { ObjectVersion, VersionFacts } from '../objects/version.ts'
 
 const VALUE_LIMIT_BYTES = 25_600
@@ -105,5 +105,5 @@ export function readSecret(
 
 /** The value, opened for the answer. */
 export function openSecret(call: VaultCall, found: ObjectVersion): string {
-  return openValue(call.scope, 'secrets', found).toString('utf8')
+  return call.scope.open(sealPlace('secrets', found.name, found.version), found.sealed).open()
 }

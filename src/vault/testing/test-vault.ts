@@ -8,6 +8,7 @@ import { manualClock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Principal, TokenVerifier } from '../../http/principal.ts'
 import { createHandler } from '../../http/service.ts'
+import type { HsmToken } from '../../pkcs11/index.ts'
 import type { Database, Statement } from '../../storage/database.ts'
 import { type Migration, migrate } from '../../storage/migrations.ts'
 import { loadRootKey } from '../../storage/root-key-file.ts'
@@ -177,6 +178,7 @@ export interface TestOptions {
   readonly limits?: ThrottleLimits
   /** Opens what `file` stands for; without it, the engine that is under test. */
   readonly openDatabase?: (file: string) => Promise<Database<unknown>>
+  readonly hsmToken?: HsmToken
   readonly release?: NonNullable<VaultPorts['release']>
   /** Stands before the vault's database, for example to slow it down. */
   readonly through?: (db: Database<unknown>) => Database<unknown>
@@ -233,6 +235,7 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
     events: options.events ?? { record: async (tx, event) => tx.run(insertEvent, { event }) },
     ...(options.routes && { routes: options.routes }),
     ...(options.limits && { limits: options.limits }),
+    ...(options.hsmToken && { hsmToken: options.hsmToken }),
     ...(options.release && { release: options.release }),
     ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
   })
