@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
 const launcher = path.resolve(import.meta.dirname, '../bin/sluice.mjs')
+const schemaMaker = path.resolve(import.meta.dirname, 'clients/make-schema.mjs')
 const terminal = path.resolve(import.meta.dirname, 'clients/terminal.py')
 
 export interface Outcome {
@@ -88,6 +89,16 @@ export class Estate {
   constructor(data?: string) {
     this.home = mkdtempSync(path.join(os.tmpdir(), 'sluice-conformance-'))
     this.data = data ?? path.join(this.home, 'data')
+    const server = process.env['SLUICE_TEST_POSTGRES']
+    if (server && data === undefined) this.#useDatabase(server)
+  }
+
+  /** Tables in a schema of their own: every command of this estate finds it in `database.json`. */
+  #useDatabase(server: string): void {
+    const url = execFileSync(process.execPath, [schemaMaker, server]).toString()
+    mkdirSync(this.data, { mode: 0o700 })
+    const file = path.join(this.data, 'database.json')
+    writeFileSync(file, JSON.stringify({ url }), { mode: 0o600 })
   }
 
   /** `sluice …` as a person types it. */

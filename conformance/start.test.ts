@@ -107,7 +107,7 @@ test('two commands that make the data directory at the same time both succeed', 
 }, 60_000)
 
 test('a server that stops on SIGTERM leaves no server.json and no work folder', async () => {
-  mkdirSync(estate.data)
+  mkdirSync(estate.data, { recursive: true })
   await estate.up()
   await estate.json(['down'])
   expect(existsSync(path.join(estate.data, 'server.json'))).toBe(false)

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
 import { isGuid, newGuid } from '../base/ids.ts'
 import type { TokenVerifier } from '../http/principal.ts'
 import type { Service } from '../http/service.ts'
@@ -12,6 +13,7 @@ import type { RoleAssignment, StoredVault, Subscription } from './model.ts'
 import type { AskKeys, DirectoryPort, HsmStatus } from './ports.ts'
 import { NO_DELAYS, openPropagation, type PropagationDelays } from './propagation.ts'
 import { createAssignment, readRoleId } from './role-assignments.ts'
+import { scopeKey } from './scopes.ts'
 import { createArmService } from './service.ts'
 import { openStore } from './store.ts'
 import { toVaultResource, type VaultResource } from './vaults.ts'
@@ -190,5 +192,17 @@ async function assignRole(
   if (held) return held
   const principalType = parts.directory.findPrincipal(principalId)?.kind
   const wish = { scope, roleId, principalId, principalType, actor: principalId, isImmediate: true }
-  return (await createAssignment(parts, wish)).assignment
+  try {
+    return (await createAssignment(parts, wish)).assignment
+  } catch (error) {
+    // Another process has given it, and this one has not heard of it yet.
+    if (!(error instanceof Fault) || error.code !== 'RoleAssignmentExists') throw error
+    const { assignments, mirrors } = parts.store
+    const all = await mirrors.write((changes) =>
+      changes.list(assignments, 'scope_key', scopeKey(scope)),
+    )
+    const given = all.find((one) => one.roleId === roleId && one.principalId === principalId)
+    if (!given) throw error
+    return given
+  }
 }

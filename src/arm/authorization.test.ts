@@ -4,8 +4,9 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { newGuid } from '../base/ids.ts'
-import { openSqlite } from '../storage/database.ts'
+import type { Database } from '../storage/database.ts'
 import { migrate } from '../storage/migrations.ts'
+import { mirrored, openTestDatabase } from '../storage/testing/test-database.ts'
 import { type Arm, armMigrations, builtInRoles, openArm } from './index.ts'
 
 const NOON = Date.UTC(2026, 0, 31, 12)
@@ -16,11 +17,11 @@ const VAULT = `${SUB}/resourceGroups/G/providers/${V}/kv`
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-arm-'))
 const file = path.join(folder, 'arm.db')
-const opened: { close(): Promise<void> }[] = []
+const opened: Database<unknown>[] = []
 let arm: Arm
 
 async function open(): Promise<Arm> {
-  const db = openSqlite<unknown>(file)
+  const db = await openTestDatabase<unknown>(file)
   opened.push(db)
   await migrate(db, armMigrations, NOON)
   return openArm({
@@ -191,6 +192,7 @@ test('a role given in another process counts at the next turn', async () => {
     role: 'Key Vault Secrets User',
     principalId: caller.objectId,
   })
-  await new Promise((resolve) => setImmediate(resolve))
+  const db = opened[0] as Database<unknown>
+  await mirrored(db, () => arm.decide(caller, GET, VAULT).allowed)
   expect(arm.decide(caller, GET, VAULT).allowed).toBe(true)
 })

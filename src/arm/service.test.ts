@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { newGuid } from '../base/ids.ts'
 import { identityMigrations, openIdentity } from '../identity/index.ts'
-import { openSqlite } from '../storage/database.ts'
 import { migrate } from '../storage/migrations.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
+import { openTestDatabase } from '../storage/testing/test-database.ts'
 import { armMigrations, openArm } from './index.ts'
 import { type Answer, type Send, serve } from './testing/served.ts'
 
@@ -19,7 +19,7 @@ const OLD = 'api-version=2022-07-01'
 const NEW = 'api-version=2026-02-01'
 
 async function start() {
-  const db = openSqlite<unknown>(':memory:')
+  const db = await openTestDatabase<unknown>(':memory:')
   await migrate(db, [...sealingMigrations, ...identityMigrations, ...armMigrations], NOON)
   const clock = manualClock(NOON)
   const sealer = new Sealer(db, createSecretKey(randomBytes(32)), () => NOON)

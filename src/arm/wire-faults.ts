@@ -10,6 +10,7 @@ interface WireRow {
 }
 
 const BAD = { status: 400 } as const
+const UNAVAILABLE = { status: 503, code: 'ServiceUnavailable' } as const
 
 /** How the resource manager spells each refusal. */
 const WIRE = {
@@ -62,6 +63,10 @@ const WIRE = {
   RoleAssignmentExists: { status: 409 },
   RoleAssignmentUpdateNotPermitted: { status: 409 },
   RoleDefinitionWithSameNameExists: { status: 409 },
+  DataBusy: UNAVAILABLE,
+  DatabaseClosed: UNAVAILABLE,
+  DatabaseGone: UNAVAILABLE,
+  DiskFull: UNAVAILABLE,
 } as const satisfies Record<string, WireRow>
 
 /** Why the resource manager refuses. */

@@ -8,9 +8,10 @@ import { Sealed } from '../base/sealed.ts'
 import type { Principal } from '../http/principal.ts'
 import type { AgentApi, JobRequest, OutputVariable, TaskResult } from '../protocol/index.ts'
 import { openBlobs } from '../storage/blobs.ts'
-import { type Database, openSqlite } from '../storage/database.ts'
+import type { Database } from '../storage/database.ts'
 import { migrate } from '../storage/migrations.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
+import { openTestDatabase } from '../storage/testing/test-database.ts'
 import type { WatchEvent } from './agents/bus.ts'
 import type { Devops } from './devops.ts'
 import { devopsMigrations } from './migrations.ts'
@@ -88,7 +89,7 @@ export async function openTestDevops(parts: Partial<DevopsParts> = {}): Promise<
   const clock = manualClock(NOON)
   const databases: Database<unknown>[] = []
   const open = async () => {
-    const db = openSqlite<unknown>(path.join(folder, 'data.db'))
+    const db = await openTestDatabase<unknown>(path.join(folder, 'data.db'))
     databases.push(db)
     await migrate(db, [...sealingMigrations, ...devopsMigrations], NOON)
     const sealer = await new Sealer(db, ROOT_KEY, () => NOON).scope('devops')

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { type Database, openSqlite } from '../storage/database.ts'
+import type { Database } from '../storage/database.ts'
 import { migrate } from '../storage/migrations.ts'
+import { openTestDatabase } from '../storage/testing/test-database.ts'
 import { type EventFacts, eventMigrations, openEvents } from './index.ts'
 
 const NOON_MS = Date.UTC(2026, 0, 31, 12)
@@ -16,7 +17,7 @@ afterEach(async () => {
 
 async function openDatabase(): Promise<Database<unknown>> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-events-'))
-  const db = openSqlite<unknown>(path.join(folder, 'events.db'))
+  const db = await openTestDatabase<unknown>(path.join(folder, 'events.db'))
   ending.push(() => rmSync(folder, { recursive: true, force: true }))
   ending.push(() => db.close())
   await migrate(db, eventMigrations, NOON_MS)

@@ -1,3 +1,4 @@
+import { Fault } from '../base/fault.ts'
 import { Sealed } from '../base/sealed.ts'
 import type { Call } from '../http/call.ts'
 import { checkAssertion } from './client-assertions.ts'
@@ -28,6 +29,30 @@ export async function authenticateClient(
   const basic = readBasic(call.headers.authorization)
   const clientId = (form.get('client_id') ?? basic?.clientId ?? '').trim()
   if (!clientId) throw missing('client_id')
+  try {
+    return await proveClient({ call, form, clientId, basic }, tenant, context)
+  } catch (error) {
+    // Another process may have made the application or its secret a moment ago.
+    const isUnknown = error instanceof Fault && LATE.has(error.code)
+    if (!isUnknown || !(await context.store.mirrors.catchUp())) throw error
+    return await proveClient({ call, form, clientId, basic }, tenant, context)
+  }
+}
+
+const LATE = new Set(['ClientNotFound', 'ClientSecretWrong'])
+
+interface Claimed {
+  readonly call: Call
+  readonly form: URLSearchParams
+  readonly clientId: string
+  readonly basic: ReturnType<typeof readBasic>
+}
+
+async function proveClient(
+  { call, form, clientId, basic }: Claimed,
+  tenant: Tenant | undefined,
+  context: TokenContext,
+): Promise<Client> {
   const { application, principal } = findClient(clientId, tenant, context)
   const assertion = form.get('client_assertion')
   if (assertion) {

@@ -16,6 +16,10 @@ const WIRE: Readonly<Record<string, { readonly status: number; readonly code: st
   JsonWrong: { status: 400, code: 'Request_BadRequest' },
   GraphBodyWrong: { status: 400, code: 'Request_BadRequest' },
   BodyTooLarge: { status: 413, code: 'Request_BadRequest' },
+  DataBusy: { status: 503, code: 'ServiceUnavailable' },
+  DatabaseClosed: { status: 503, code: 'ServiceUnavailable' },
+  DatabaseGone: { status: 503, code: 'ServiceUnavailable' },
+  DiskFull: { status: 503, code: 'ServiceUnavailable' },
 }
 
 /** No object has this id. */

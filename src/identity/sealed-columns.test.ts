@@ -5,17 +5,17 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { changeDataKeys } from '../storage/data-key-change.ts'
-import { openSqlite } from '../storage/database.ts'
 import { migrate } from '../storage/migrations.ts'
 import { storedValues } from '../storage/sealed-columns.ts'
 import { Sealer, sealingMigrations } from '../storage/sealing.ts'
+import { openTestDatabase } from '../storage/testing/test-database.ts'
 import { openIdentity } from './identity.ts'
 import { identityMigrations } from './migrations.ts'
 import { identitySealedColumns } from './sealed-columns.ts'
 
 test('a signing key gets a new data key, inside of its row', async () => {
   const dataDirectory = mkdtempSync(path.join(os.tmpdir(), 'sluice-identity-'))
-  const db = openSqlite<unknown>(path.join(dataDirectory, 'sluice.db'))
+  const db = await openTestDatabase<unknown>(path.join(dataDirectory, 'sluice.db'))
   const clock = manualClock(Date.UTC(2026, 0, 31))
   await migrate(db, [...sealingMigrations, ...identityMigrations], 1)
   const sealer = new Sealer(db, createSecretKey(Buffer.alloc(32, 7)), clock.nowMs)

@@ -25,11 +25,13 @@ const readHead = statement<MonitorTables, object, Head>((query) =>
   query.selectFrom('audit_head').select(['sequence', 'hash']).where('id', '=', 1),
 )
 
-const writeHead = statement<MonitorTables, Head>((query, parameter) =>
-  query
-    .replaceInto('audit_head')
-    .values({ id: 1, sequence: parameter('sequence'), hash: parameter('hash') }),
-)
+const writeHead = statement<MonitorTables, Head>((query, parameter) => {
+  const head = { sequence: parameter<number>('sequence'), hash: parameter<Uint8Array>('hash') }
+  return query
+    .insertInto('audit_head')
+    .values({ id: 1, ...head })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(head))
+})
 
 const insertSegment = statement<MonitorTables, Segment>((query, parameter) =>
   query.insertInto('audit_segment').values({

@@ -15,7 +15,12 @@ const readIndexed = statement<MonitorTables, object, { through: number }>((query
 )
 
 const writeIndexed = statement<MonitorTables, { through: number }>((query, parameter) =>
-  query.replaceInto('audit_indexed').values({ id: 1, through: parameter('through') }),
+  query
+    .insertInto('audit_indexed')
+    .values({ id: 1, through: parameter('through') })
+    .onConflict((conflict) =>
+      conflict.column('id').doUpdateSet({ through: parameter<number>('through') }),
+    ),
 )
 
 const nextSegment = statement<
@@ -39,18 +44,22 @@ const lastSegment = statement<MonitorTables, object, { first_sequence: number }>
     .limit(1),
 )
 
-const writeRow = statement<MonitorTables, IndexRow>((query, parameter) =>
-  query.replaceInto('audit').values({
-    sequence: parameter('sequence'),
-    time_ms: parameter('time_ms'),
-    vault: parameter('vault'),
-    object: parameter('object'),
-    operation: parameter('operation'),
-    status: parameter('status'),
+const writeRow = statement<MonitorTables, IndexRow>((query, parameter) => {
+  const row = {
+    sequence: parameter<number>('sequence'),
+    time_ms: parameter<number>('time_ms'),
+    vault: parameter<string>('vault'),
+    object: parameter<string>('object'),
+    operation: parameter<string>('operation'),
+    status: parameter<number>('status'),
     caller: parameter<string | null>('caller'),
-    segment: parameter('segment'),
-  }),
-)
+    segment: parameter<number>('segment'),
+  }
+  return query
+    .insertInto('audit')
+    .values(row)
+    .onConflict((conflict) => conflict.column('sequence').doUpdateSet(row))
+})
 
 /** The `first_sequence` of the last indexed segment; 0 when there is none. */
 export async function readThrough(db: Pick<Database<MonitorTables>, 'all'>): Promise<number> {

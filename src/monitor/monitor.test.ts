@@ -8,6 +8,7 @@ import { afterEach, expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { type Database, openSqlite } from '../storage/database.ts'
 import { migrate } from '../storage/migrations.ts'
+import { openTestDatabase } from '../storage/testing/test-database.ts'
 import { type AuditEntry, type Monitor, monitorMigrations, openMonitor } from './index.ts'
 
 const cleanups: (() => Promise<void> | void)[] = []
@@ -27,8 +28,12 @@ interface Opened {
   readonly troubles: unknown[]
 }
 
-async function open(file: string, wrap = (db: Database<unknown>) => db): Promise<Opened> {
-  const db = openSqlite<unknown>(file)
+async function open(
+  file: string,
+  wrap = (db: Database<unknown>) => db,
+  openFile = (name: string) => openTestDatabase<unknown>(name),
+): Promise<Opened> {
+  const db = await openFile(file)
   await migrate(db, monitorMigrations, 1)
   const troubles: unknown[] = []
   const monitor = openMonitor({
@@ -97,6 +102,14 @@ test.each([
   expect(rows.map((row) => Number(row.requestId))).toEqual(found)
 })
 
+/** For tests that reach into the file. */
+const openFile = (file: string) =>
+  open(
+    file,
+    (db) => db,
+    async (name) => openSqlite(name),
+  )
+
 const FLIP = `substr(content, 1, 20) || x'ff' || substr(content, 22)`
 test.each([
   [
@@ -123,7 +136,7 @@ test.each([
   ],
 ])('the chain shows %s', async (_case, sql, brokenAt) => {
   const file = path.join(folder(), 'a.db')
-  const { monitor } = await open(file)
+  const { monitor } = await openFile(file)
   for (let n = 1; n <= 5; n++) {
     monitor.record(entry(n))
     if (n % 2 === 0) await monitor.flush()
@@ -139,7 +152,7 @@ test.each([
 
 test('a damaged segment hides its own entries only', async () => {
   const file = path.join(folder(), 'a.db')
-  const { monitor } = await open(file)
+  const { monitor } = await openFile(file)
   for (let n = 1; n <= 3; n++) {
     monitor.record(entry(n))
     await monitor.flush()
@@ -227,6 +240,7 @@ test('two processes append and ask at once', async () => {
 test('a failed write is told, kept and tried again', async () => {
   let failing = true
   const { monitor, troubles } = await open(path.join(folder(), 'a.db'), (db) => ({
+    engine: db.engine,
     query: db.query,
     all: (statement, parameters) => db.all(statement, parameters),
     changeMark: () => db.changeMark(),
@@ -257,7 +271,7 @@ test('close stores what waits, and an entry after it is told, not lost in silenc
 
 test('a process that dies while it writes leaves a chain that holds', async () => {
   const file = path.join(folder(), 'a.db')
-  const { monitor } = await open(file)
+  const { monitor } = await openFile(file)
   const source = `
     const { workerData } = require('node:worker_threads')
     Promise.all([import(workerData.storage), import(workerData.monitor)]).then(async ([s, m]) => {

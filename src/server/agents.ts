@@ -36,7 +36,7 @@ export function startAgents(
   onFailure: (error: unknown) => void,
 ): Agents {
   const workFolder = makeWorkFolder(settings.dataDirectory)
-  const { http, environment } = connect(settings.dataDirectory, ports)
+  const { http, environment } = connect(estate, settings.dataDirectory, ports)
   const stop = new AbortController()
   let running: Promise<void> | undefined
   const start = async () => {
@@ -79,10 +79,10 @@ export function startAgents(
 }
 
 /** How jobs reach this server, and what their steps' programs are told of it. */
-function connect(dataDirectory: string, { port, proxyPort }: Ports) {
+function connect(estate: Estate, dataDirectory: string, { port, proxyPort }: Ports) {
   const ca = openCa(dataDirectory)
   const http = openLocalClient({ listenerPort: port, caPem: ca.pem })
-  const inherited = inheritedEnvironment()
+  const inherited = inheritedEnvironment(estate)
   const bundleFile = writeBundle(dataDirectory, ca.pem)
   if (proxyPort === undefined) return { http, environment: inherited }
   const trustStoreFile = writeTrustStore(bundleFile)
@@ -109,8 +109,11 @@ function isGone(agent: string): boolean {
 }
 
 /** What a step's program sees of this process's environment: all but what is meant for Sluice itself. */
-function inheritedEnvironment(): Record<string, string> {
-  const own = /^(SLUICE_|AZURE_DEVOPS_EXT_|NODE_COMPILE_CACHE$|npm_)/i
+function inheritedEnvironment({ db }: Estate): Record<string, string> {
+  const own =
+    db.engine === 'postgres'
+      ? /^(SLUICE_|AZURE_DEVOPS_EXT_|NODE_COMPILE_CACHE$|npm_|PGPASS)/i
+      : /^(SLUICE_|AZURE_DEVOPS_EXT_|NODE_COMPILE_CACHE$|npm_)/i
   return Object.fromEntries(
     Object.entries(process.env).filter(
       (entry): entry is [string, string] => entry[1] !== undefined && !own.test(entry[0]),

@@ -16,7 +16,7 @@ import {
 } from '../identity/index.ts'
 import { type Monitor, monitorMigrations, openMonitor } from '../monitor/index.ts'
 import { openBlobs } from '../storage/blobs.ts'
-import { type Database, openSqlite } from '../storage/database.ts'
+import type { Database } from '../storage/database.ts'
 import { hasTable, type Migration, migrate } from '../storage/migrations.ts'
 import { finishChange } from '../storage/root-key-change.ts'
 import { RootKeyring } from '../storage/root-key-ring.ts'
@@ -29,6 +29,7 @@ import {
   vaultMigrations,
   vaultSealedColumns,
 } from '../vault/index.ts'
+import { type DataPlace, findDataPlace, openTables } from './data-place.ts'
 import { type HsmDoor, openDoor } from './hsm-door.ts'
 import { releasePorts } from './release-ports.ts'
 import { processSecrets } from './secrets.ts'
@@ -54,7 +55,10 @@ export interface Estate {
 }
 
 /** How a data directory is opened. */
-export type OpenOptions = Pick<ServerSettings, 'writesPerCommit' | 'realism' | 'secrets' | 'token'>
+export type OpenOptions = Pick<
+  ServerSettings,
+  'writesPerCommit' | 'realism' | 'secrets' | 'token' | 'database'
+>
 
 /** All steps of all rooms, in the order in which they were released. */
 const migrations: readonly Migration[] = [
@@ -206,12 +210,14 @@ export interface OpenedData {
 export async function openData(
   dataDirectory: string,
   clock: Clock,
-  { writesPerCommit, secrets = processSecrets(process.env), token }: OpenOptions,
+  { writesPerCommit, database, secrets = processSecrets(process.env), token }: OpenOptions,
 ): Promise<OpenedData> {
+  const place = findDataPlace(dataDirectory, database)
   const door = await openDoor({ dataDirectory, secrets, given: token })
   try {
     const rootKeys = await RootKeyring.open({ dataDirectory, secrets }, door.sources)
-    return { ...(await openDatabase(dataDirectory, clock, { rootKeys, writesPerCommit })), door }
+    const opened = await openDatabase(dataDirectory, clock, { rootKeys, place, writesPerCommit })
+    return { ...opened, door }
   } catch (error) {
     await door.close()
     throw error
@@ -221,17 +227,19 @@ export async function openData(
 async function openDatabase(
   dataDirectory: string,
   clock: Clock,
-  given: { readonly rootKeys: RootKeyring; readonly writesPerCommit: number | undefined },
+  given: {
+    readonly rootKeys: RootKeyring
+    readonly place: DataPlace
+    readonly writesPerCommit: number | undefined
+  },
 ): Promise<Omit<OpenedData, 'door'>> {
-  const { rootKeys, writesPerCommit } = given
-  const db = openSqlite<unknown>(
-    path.join(dataDirectory, 'sluice.db'),
-    writesPerCommit === undefined ? {} : { writesPerCommit },
-  )
+  const { rootKeys, place, writesPerCommit } = given
+  const db = await openTables(dataDirectory, place, writesPerCommit ? { writesPerCommit } : {})
   try {
     const sealer = new Sealer(db, rootKeys, () => clock.nowMs())
     // A wrong key must be found before anything is changed.
     if (await hasTable(db, 'data_key')) await sealer.prove()
+    place.keep()
     await rootKeys.settle(clock.nowMs())
     await migrate(db, migrations, clock.nowMs())
     await sealer.check()

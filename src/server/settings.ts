@@ -21,6 +21,8 @@ export interface ServerSettings {
   readonly token?: TokenChoice | undefined
   /** How much of Azure's slowness it shows; absent: none. */
   readonly realism?: Realism
+  /** The address of the PostgreSQL a new data directory has its tables in; absent: in a file of its own. */
+  readonly database?: string
   /** Writes that share a commit at most; for measuring. */
   readonly writesPerCommit?: number
 }

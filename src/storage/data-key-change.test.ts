@@ -5,10 +5,11 @@ import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { manualClock } from '../base/clock.ts'
 import { changeDataKeys } from './data-key-change.ts'
-import { type Database, openSqlite } from './database.ts'
+import type { Database } from './database.ts'
 import { migrate } from './migrations.ts'
 import type { SealedColumn } from './sealed-columns.ts'
 import { Sealer, sealingMigrations } from './sealing.ts'
+import { openTestDatabase } from './testing/test-database.ts'
 
 interface Tables {
   thing: { a: string; b: number; room: string; sealed: Uint8Array | null }
@@ -49,7 +50,7 @@ async function filled(count: number) {
   const clock = manualClock(1_790_000_000_000)
   const rootKey = createSecretKey(Buffer.alloc(32, 7))
   const open = async () => {
-    const db = openSqlite<Tables>(path.join(dataDirectory, 'things.db'))
+    const db = await openTestDatabase<Tables>(path.join(dataDirectory, 'things.db'))
     await migrate(db as Database<unknown>, [...sealingMigrations, things], 1)
     return { db, sealer: new Sealer(db as Database<unknown>, rootKey, clock.nowMs) }
   }

@@ -1,21 +1,17 @@
 import { closeSync, openSync } from 'node:fs'
-import type { Compilable, Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
 import { Fault } from '../base/fault.ts'
-import { kysely } from './kysely.ts'
-import { SqliteConnection, sqliteDialect } from './sqlite-driver.ts'
+import { type Engine, openBuilder } from './dialect.ts'
+import { SqliteConnection } from './sqlite-driver.ts'
+import type { Statement } from './statement.ts'
+import { type Waiting, WriteQueue } from './write-queue.ts'
+
+export { type Statement, statement } from './statement.ts'
 
 /**
- * A statement compiled once and run many times: the hot paths' way around the query builder.
- * Made by `statement`; its parameters are given by name.
+ * What work inside a write may do. It must await nothing but this: it holds the write lock. A
+ * statement that fails ends the work: PostgreSQL goes on with none after it.
  */
-export interface Statement<Parameters, Row> {
-  readonly sql: string
-  bind(parameters: Parameters): readonly unknown[]
-  /** Never set; carries the row's type. */
-  readonly row?: Row
-}
-
-/** What work inside a write may do. It must await nothing but this: it holds the write lock. */
 export interface Transaction<Tables> {
   readonly query: Kysely<Tables>
   /** All rows of a compiled statement that returns rows. */
@@ -29,6 +25,7 @@ export interface Transaction<Tables> {
  * requests share one durable commit (facts/performance.md §3: 2.8 k/s alone, 12 k/s grouped).
  */
 export interface Database<Tables> {
+  readonly engine: Engine
   /** Reads committed rows. Never write through it. */
   readonly query: Kysely<Tables>
   all<P, Row>(statement: Statement<P, Row>, parameters: P): Promise<Row[]>
@@ -49,13 +46,12 @@ export interface Database<Tables> {
    * SQLite file is asked at most once in a turn of the event loop, PostgreSQL tells by itself.
    */
   changeMark(): number
+  /**
+   * Learns now of all that other processes have committed, instead of waiting to be told. An engine
+   * without it has a `changeMark` that is never late.
+   */
+  catchUp?(): Promise<void>
   close(): Promise<void>
-}
-
-interface Waiting {
-  readonly work: (tx: Transaction<unknown>) => unknown
-  readonly resolve: (value: never) => void
-  readonly reject: (reason: unknown) => void
 }
 
 /** Writes committed together at most; the rest wait for the next commit. */
@@ -98,27 +94,25 @@ function openConnection(file: string, busyTimeoutMs: number): SqliteConnection {
 }
 
 class SqliteDatabase implements Database<unknown> {
+  readonly engine = 'sqlite'
   #query: Kysely<unknown> | undefined
   readonly #writer: SqliteConnection
   readonly #reader: SqliteConnection
   readonly #transaction: Transaction<unknown>
-  readonly #groupLimit: number
-  #waiting: Waiting[] = []
-  #draining: Promise<void> | undefined
+  readonly #queue: WriteQueue<Transaction<unknown>>
   #inTransaction = false
   #dataVersion = 0
   #mark = 0
   #markIsFresh = false
-  #closed = false
 
   constructor(writer: SqliteConnection, reader: SqliteConnection, groupLimit: number) {
-    this.#groupLimit = groupLimit
+    this.#queue = new WriteQueue(groupLimit, (group) => this.#commitGroup(group))
     this.#writer = writer
     this.#reader = reader
     let query: Kysely<unknown> | undefined
     this.#transaction = {
       get query() {
-        query ??= openBuilder(writer)
+        query ??= openBuilder('sqlite', writer)
         return query
       },
       all: async <P, Row>(statement: Statement<P, Row>, parameters: P) =>
@@ -130,7 +124,7 @@ class SqliteDatabase implements Database<unknown> {
   }
 
   get query(): Kysely<unknown> {
-    this.#query ??= openBuilder(this.#reader)
+    this.#query ??= openBuilder('sqlite', this.#reader)
     return this.#query
   }
 
@@ -143,11 +137,7 @@ class SqliteDatabase implements Database<unknown> {
   }
 
   write<Result>(work: (tx: Transaction<unknown>) => Promise<Result> | Result): Promise<Result> {
-    if (this.#closed) return Promise.reject(new Fault('DatabaseClosed', 'The server is stopping.'))
-    return new Promise<Result>((resolve, reject) => {
-      this.#waiting.push({ work, resolve, reject })
-      this.#draining ??= this.#drain()
-    })
+    return this.#queue.add(work)
   }
 
   changeMark(): number {
@@ -165,8 +155,7 @@ class SqliteDatabase implements Database<unknown> {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    await this.#draining
+    await this.#queue.close()
     if (this.#reader !== this.#writer) this.#reader.close()
     this.#writer.close()
   }
@@ -177,16 +166,7 @@ class SqliteDatabase implements Database<unknown> {
     return row?.data_version ?? 0
   }
 
-  async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      // One turn lets every request of this turn join the commit.
-      await new Promise<void>((resolve) => setImmediate(resolve))
-      await this.#commitGroup(this.#waiting.splice(0, this.#groupLimit))
-    }
-    this.#draining = undefined
-  }
-
-  async #commitGroup(group: readonly Waiting[]): Promise<void> {
+  async #commitGroup(group: readonly Waiting<Transaction<unknown>>[]): Promise<void> {
     const done: (() => void)[] = []
     try {
       this.#writer.change('begin immediate', [])
@@ -203,7 +183,7 @@ class SqliteDatabase implements Database<unknown> {
     for (const tell of done) tell()
   }
 
-  async #runOne(waiting: Waiting): Promise<() => void> {
+  async #runOne(waiting: Waiting<Transaction<unknown>>): Promise<() => void> {
     this.#writer.change('savepoint one', [])
     try {
       const result = await waiting.work(this.#transaction)
@@ -229,63 +209,4 @@ function toStorageFault(error: unknown): unknown {
     return new Fault('DataBusy', 'Another process holds the data directory. Try again.')
   }
   return error
-}
-
-class Parameter {
-  readonly name: string
-
-  constructor(name: string) {
-    this.name = name
-  }
-}
-
-/**
- * A query that is compiled once, when it is first used. `build` gets a function that stands for a
- * named parameter; use it wherever a value would be.
- */
-export function statement<Tables, Parameters, Row = never>(
-  build: (
-    query: Kysely<Tables>,
-    parameter: <T>(name: keyof Parameters & string) => T,
-  ) => Compilable,
-): Statement<Parameters, Row> {
-  return new BuiltStatement<Parameters, Row>((compiler) =>
-    build(compiler as Kysely<Tables>, <T>(name: string) => new Parameter(name) as T),
-  )
-}
-
-class BuiltStatement<Parameters, Row> implements Statement<Parameters, Row> {
-  readonly row?: Row
-  readonly #build: (compiler: Kysely<unknown>) => Compilable
-  #sql: string | undefined
-  #places: readonly unknown[] = []
-
-  constructor(build: (compiler: Kysely<unknown>) => Compilable) {
-    this.#build = build
-  }
-
-  get sql(): string {
-    return this.#sql ?? this.#compile()
-  }
-
-  bind(parameters: Parameters): readonly unknown[] {
-    if (this.#sql === undefined) this.#compile()
-    return this.#places.map((place) =>
-      place instanceof Parameter ? (parameters as Record<string, unknown>)[place.name] : place,
-    )
-  }
-
-  #compile(): string {
-    // It builds SQL text only, and has no connection.
-    const compiler = openBuilder(undefined as unknown as SqliteConnection)
-    const { sql, parameters } = this.#build(compiler).compile()
-    this.#places = parameters
-    this.#sql = sql
-    return sql
-  }
-}
-
-function openBuilder(connection: SqliteConnection): Kysely<unknown> {
-  const { Kysely } = kysely()
-  return new Kysely<unknown>({ dialect: sqliteDialect(connection) })
 }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { Fault } from '../base/fault.ts'
 import type { Database, Statement } from './database.ts'
+import { TABLE_OF_NAME } from './dialect.ts'
 
 /** One forward step of a room's tables. Steps are never changed once released; new ones follow. */
 export interface Migration {
@@ -71,15 +72,15 @@ function refuseNewer(applied: ReadonlySet<string>, steps: readonly Migration[]):
 
 /** True when the database has a table of this name. */
 export async function hasTable(database: Database<unknown>, name: string): Promise<boolean> {
-  return (await database.all(tableOfName, { name })).length > 0
+  const tableOfName: Statement<undefined, { readonly name: string }> = {
+    sql: TABLE_OF_NAME[database.engine],
+    bind: () => [name],
+  }
+  return (await database.all(tableOfName, undefined)).length > 0
 }
 
 // What every start asks is written as SQL, so that a start does not load the query builder.
 const appliedSteps: Statement<undefined, { readonly name: string }> = {
   sql: 'select name from migration',
   bind: () => [],
-}
-const tableOfName: Statement<{ readonly name: string }, { readonly name: string }> = {
-  sql: "select name from sqlite_master where type = 'table' and name = ?",
-  bind: ({ name }) => [name],
 }

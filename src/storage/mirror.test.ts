@@ -108,6 +108,7 @@ function farAway(db: Database<unknown>) {
   let answered = Promise.resolve()
   let listener = () => {}
   const engine: Database<unknown> = {
+    engine: db.engine,
     query: db.query,
     all: async (statement, parameters) => {
       const rows = await db.all(statement, parameters)
@@ -181,9 +182,10 @@ test('rows that were read before an own write do not undo it', async () => {
   far.hold()
   far.tell()
   await turn()
-  await mirrors.write((changes) => changes.put(mirror, { id: '2', owner: 'ada' }))
+  const writing = mirrors.write((changes) => changes.put(mirror, { id: '2', owner: 'ada' }))
+  while (mirror.find('2') === undefined) await turn()
   far.letGo()
-  await turn()
+  await writing
   expect(mirror.list()).toEqual([
     { id: '1', owner: 'eve' },
     { id: '2', owner: 'ada' },
@@ -218,6 +220,23 @@ test('a change told while the rows are read is not missed', async () => {
   far.letGo()
   await turn()
   expect(mirror.find('1')).toEqual({ id: '1', owner: 'eve' })
+  await close()
+})
+
+test('a write shows what others committed before it, however much they commit', async () => {
+  const { far, mirrors, mirror, putByOther, close } = await openFar('busy.db')
+  await putByOther({ id: '1', owner: 'eve' })
+  let isBusy = true
+  const commits = (async () => {
+    while (isBusy) {
+      far.tell()
+      await turn()
+    }
+  })()
+  await mirrors.write((changes) => changes.put(mirror, { id: '2', owner: 'ada' }))
+  expect(mirror.list().map(({ id }) => id)).toEqual(['1', '2'])
+  isBusy = false
+  await commits
   await close()
 })
 

@@ -172,16 +172,18 @@ export class Mirrors {
   /** Loads a table. Its rows stay in memory. */
   async open<Item>(table: MirrorTable<Item>): Promise<Mirror<Item>> {
     const mirror = new Mirror<Item>(table, () => this.#refresh())
-    let mark: number
-    do {
-      mark = this.#db.changeMark()
-      mirror.reload(await this.#db.all(allRows(table), undefined))
-    } while (mark !== this.#db.changeMark())
+    const mark = this.#db.changeMark()
+    mirror.reload(await this.#db.all(allRows(table), undefined))
     this.#mirrors.push(mirror as Mirror<unknown>)
+    // The other mirrors were read again meanwhile, and this one was not.
+    if (mark < this.#mark) this.#mark = STALE
     return mirror
   }
 
-  /** As `Database.write`; the mirrors show the changes when the promise resolves, never before. */
+  /**
+   * As `Database.write`; the mirrors show the changes when the promise resolves, never
+   * before, and with them all that others committed before this write.
+   */
   async write<Result>(work: (changes: Changes) => Promise<Result> | Result): Promise<Result> {
     const done: (() => void)[] = []
     const later: (() => void)[] = []
@@ -198,16 +200,35 @@ export class Mirrors {
       this.#mark = STALE
       this.#refresh()
     }
+    if (!this.#db.allNow) {
+      this.#refresh()
+      // The first may have begun before this write.
+      for (let pass = 0; pass < 2; pass += 1) await this.#reloading
+    }
     for (const tell of later) tell()
     return result
+  }
+
+  /**
+   * Shows all that other processes have committed; false when nothing was new. For what must not be
+   * refused for want of news: PostgreSQL tells of a commit about a millisecond late.
+   */
+  async catchUp(): Promise<boolean> {
+    const mark = this.#mark
+    await this.#db.catchUp?.()
+    this.#refresh()
+    for (let pass = 0; pass < 2; pass += 1) await this.#reloading
+    return mark !== this.#mark
   }
 
   #refresh(): void {
     const mark = this.#db.changeMark()
     if (mark === this.#mark) return
     if (!this.#db.allNow) {
-      this.#reloading ??= this.#reloadSoon().finally(() => {
+      this.#reloading ??= this.#reloadOnce().then((isRead) => {
         this.#reloading = undefined
+        // Others may commit without end: what was read shows, and the rest is read anew.
+        if (isRead) this.#refresh()
       })
       return
     }
@@ -217,22 +238,21 @@ export class Mirrors {
     }
   }
 
-  /** Reads until nothing was written meanwhile. When it fails, whoever reads next tries again. */
-  async #reloadSoon(): Promise<void> {
-    for (;;) {
-      const [mark, writes] = [this.#db.changeMark(), this.#writes]
-      const mirrors = [...this.#mirrors]
-      const tables: RawRow[][] = []
-      try {
-        for (const { table } of mirrors) tables.push(await this.#db.all(allRows(table), undefined))
-      } catch {
-        return
-      }
-      if (mark !== this.#db.changeMark() || writes !== this.#writes) continue
-      this.#mark = mark
-      for (const [at, mirror] of mirrors.entries()) mirror.reload(tables[at] ?? [])
-      return
+  /** Reads all rows once; false when that failed, and whoever reads next tries again. */
+  async #reloadOnce(): Promise<boolean> {
+    const [mark, writes] = [this.#db.changeMark(), this.#writes]
+    const mirrors = [...this.#mirrors]
+    const tables: RawRow[][] = []
+    try {
+      for (const { table } of mirrors) tables.push(await this.#db.all(allRows(table), undefined))
+    } catch {
+      return false
     }
+    // Rows older than a write of this process must not undo it.
+    if (writes !== this.#writes) return true
+    this.#mark = mark
+    for (const [at, mirror] of mirrors.entries()) mirror.reload(tables[at] ?? [])
+    return true
   }
 }
 

@@ -15,6 +15,7 @@ export type VaultFaultCode =
   | 'ContactsNotFound'
   | 'DataBusy'
   | 'DatabaseClosed'
+  | 'DatabaseGone'
   | 'DeletedNameHeld'
   | 'DiskFull'
   | 'DomainUnreadable'

@@ -1,10 +1,10 @@
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { changeDataKeys } from '../storage/data-key-change.ts'
-import { openSqlite } from '../storage/database.ts'
 import { loadRootKey } from '../storage/root-key-file.ts'
 import { storedValues } from '../storage/sealed-columns.ts'
 import { Sealer } from '../storage/sealing.ts'
+import { caughtUp, openTestDatabase } from '../storage/testing/test-database.ts'
 import { openAuthority } from './certificates/chain-authority.ts'
 import type { VaultStore } from './context.ts'
 import { vaultSealedColumns } from './sealed-columns.ts'
@@ -66,7 +66,7 @@ test('values get a new data key while a vault serves, and the old one goes a day
   await fill(vault)
   const [first] = (await ask('GET', '/secrets/db/versions')).body.value as { id: string }[]
   const before = await ask('GET', '/secrets/db')
-  const db = openSqlite<unknown>(path.join(folder, 'sluice.db'))
+  const db = await openTestDatabase<unknown>(path.join(folder, 'sluice.db'))
   const change = {
     dataDirectory: folder,
     db,
@@ -75,6 +75,7 @@ test('values get a new data key while a vault serves, and the old one goes a day
     nowMs: clock.nowMs,
     // What the running vault does each second.
     wait: async (ms: number) => {
+      await caughtUp(vault.db)
       await vault.sealer.refresh()
       clock.moveMs(ms)
     },
@@ -106,7 +107,7 @@ test('a value that was damaged is counted and keeps its data key', async () => {
   const { ask, clock, folder, db } = vault
   await ask('PUT', '/secrets/a', { body: { value: 'one' } })
   await ask('PUT', '/secrets/b', { body: { value: 'two' } })
-  const sql = `update vault_object_version set sealed = (select max(sealed) from vault_object_version)`
+  const sql = `update vault_object_version set sealed = (select sealed from vault_object_version order by id limit 1)`
   await db.write((tx) => tx.run({ sql, bind: () => [] }, undefined))
   const changed = await changeDataKeys({
     dataDirectory: folder,

@@ -23,6 +23,7 @@ const WIRE: Record<VaultFaultCode, Spelling> = {
   ContactsNotFound: { status: 404, code: 'ContactsNotFound' },
   DataBusy: { status: 503, code: 'ServiceUnavailable' },
   DatabaseClosed: { status: 503, code: 'ServiceUnavailable' },
+  DatabaseGone: { status: 503, code: 'ServiceUnavailable' },
   DeletedNameHeld: { status: 409, code: 'Conflict', inner: 'ObjectIsDeletedButRecoverable' },
   DomainUnreadable: { status: 400, code: 'BadParameter' },
   HsmActivated: { status: 409, code: 'Conflict' },

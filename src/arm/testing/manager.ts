@@ -4,8 +4,8 @@ import path from 'node:path'
 import { manualClock } from '../../base/clock.ts'
 import { newGuid } from '../../base/ids.ts'
 import type { Principal } from '../../http/principal.ts'
-import { openSqlite } from '../../storage/database.ts'
 import { migrate } from '../../storage/migrations.ts'
+import { openTestDatabase } from '../../storage/testing/test-database.ts'
 import { armMigrations, openArm, type PropagationDelays } from '../index.ts'
 import { serve } from './served.ts'
 
@@ -41,7 +41,7 @@ export async function startManager(options: { readonly delays?: PropagationDelay
   ending.push(() => rmSync(folder, { recursive: true, force: true }))
   const clock = manualClock(NOON)
   const open = async () => {
-    const db = openSqlite<unknown>(path.join(folder, 'arm.db'))
+    const db = await openTestDatabase<unknown>(path.join(folder, 'arm.db'))
     ending.push(() => db.close())
     await migrate(db, armMigrations, NOON)
     return openArm({

@@ -1,7 +1,7 @@
 import { manualClock } from '../../base/clock.ts'
 import type { Principal } from '../../http/principal.ts'
-import { openSqlite } from '../../storage/database.ts'
 import { migrate } from '../../storage/migrations.ts'
+import { openTestDatabase } from '../../storage/testing/test-database.ts'
 import { type AskKeys, armMigrations, openArm } from '../index.ts'
 import { serve } from './served.ts'
 
@@ -32,7 +32,7 @@ export type TestManager = Awaited<ReturnType<typeof startManager>>
 
 /** A resource manager with a group `G`, whose owner asks; `who` names another caller. */
 export async function startManager(options: { readonly askKeys?: AskKeys } = {}) {
-  const db = openSqlite<unknown>(':memory:')
+  const db = await openTestDatabase<unknown>(':memory:')
   await migrate(db, armMigrations, NOON)
   const clock = manualClock(NOON)
   const active = new Set<string>()

@@ -27,7 +27,7 @@ const STOP_LIMIT_MS = 15_000
 
 export const serverCommands = [
   command(
-    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--realistic] [--propagation-delay <seconds>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>] [--detach|-d]',
+    'up [--port <n>] [--proxy-port <n>] [--agents <n>] [--database <url>] [--realistic] [--propagation-delay <seconds>] [--pkcs11-module <path>] [--pkcs11-token <label>] [--pkcs11-pin-file <file>] [--detach|-d]',
     'Start the server of the data directory; Ctrl-C stops it.',
     up,
     {
@@ -36,6 +36,8 @@ export const serverCommands = [
         'proxy-port':
           'The CONNECT proxy that brings Azure host names here (default 8444; 0 takes a free port).',
         agents: 'How many jobs run at a time (default 2).',
+        database:
+          'The PostgreSQL that a new data directory has its tables in, for example postgres://sluice@localhost/sluice. The password comes from PGPASSWORD or ~/.pgpass.',
         realistic:
           'As in Azure: vaults are throttled, changed roles take effect after 5 minutes, changed access policies after 30 seconds.',
         'propagation-delay':
@@ -136,6 +138,7 @@ interface UpOptions extends TokenOptions {
   readonly port?: string
   readonly proxyPort?: string
   readonly agents?: string
+  readonly database?: string
   readonly realistic?: boolean
   readonly propagationDelay?: string
   readonly detach?: boolean
@@ -169,6 +172,8 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
       `A server already runs on ${common.data} (process ${running.pid}, port ${running.port}). Stop it with: sluice down`,
     )
   }
+  const { database } = options
+  if (database !== undefined) (await import('../../server/index.ts')).checkDatabaseAddress(database)
   const token = toTokenChoice(options)
   const realism = await realismOf(options)
   if (options.detach) return detach({ ...options, token }, common.data, terminal)
@@ -179,6 +184,7 @@ async function up(options: UpOptions, { common, terminal }: CommandContext): Pro
     proxyPort: toNumber(options.proxyPort, '--proxy-port') ?? 8444,
     agents: toNumber(options.agents, '--agents') ?? 2,
     announce: true,
+    ...(database !== undefined && { database }),
     secrets: await secretsOf(terminal),
     ...(token && { token }),
     ...(realism && { realism }),
@@ -222,6 +228,8 @@ async function detach(
     options.agents,
     '--propagation-delay',
     options.propagationDelay,
+    '--database',
+    options.database,
   ]
   const given = flags.flatMap((word, i) =>
     i % 2 === 0 && flags[i + 1] !== undefined ? [String(word), String(flags[i + 1])] : [],

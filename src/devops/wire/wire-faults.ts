@@ -42,6 +42,7 @@ const SHARED: Readonly<Record<string, Wire>> = {
   DiskFull: { status: 507, typeKey: 'DatabaseFullException' },
   DataBusy: { status: 503, typeKey: 'DatabaseOperationTimeoutException' },
   DatabaseClosed: { status: 503, typeKey: 'ServiceUnavailableException' },
+  DatabaseGone: { status: 503, typeKey: 'DatabaseConnectionException' },
 }
 
 const TOKEN_FAULTS = new Set([

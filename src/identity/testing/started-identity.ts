@@ -2,9 +2,9 @@ import { createSecretKey, randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import { manualClock } from '../../base/clock.ts'
 import { createHandler, type Service } from '../../http/service.ts'
-import { openSqlite } from '../../storage/database.ts'
 import { migrate } from '../../storage/migrations.ts'
 import { Sealer, sealingMigrations } from '../../storage/sealing.ts'
+import { openTestDatabase } from '../../storage/testing/test-database.ts'
 import type { FetchJson } from '../federated-keys.ts'
 import { openIdentity } from '../identity.ts'
 import { identityMigrations } from '../migrations.ts'
@@ -67,8 +67,8 @@ async function serve<Context>(
 }
 
 /** A migrated database in memory, with a sealer. */
-async function openTestDatabase(steps: readonly Parameters<typeof migrate>[1][number][] = []) {
-  const db = openSqlite<unknown>(':memory:')
+async function openMigrated(steps: readonly Parameters<typeof migrate>[1][number][] = []) {
+  const db = await openTestDatabase<unknown>(':memory:')
   await migrate(db, [...sealingMigrations, ...identityMigrations, ...steps], NOON)
   const sealer = new Sealer(db, createSecretKey(randomBytes(32)), () => NOON)
   return { db, sealer }
@@ -76,7 +76,7 @@ async function openTestDatabase(steps: readonly Parameters<typeof migrate>[1][nu
 
 /** The token service and the directory behind real HTTP, with one application. */
 export async function startIdentity(fetchJson?: FetchJson) {
-  const { db, sealer } = await openTestDatabase()
+  const { db, sealer } = await openMigrated()
   const clock = manualClock(NOON)
   const identity = await openIdentity({
     db,

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { caughtUp } from '../../storage/testing/test-database.ts'
 import { startHsm } from '../testing/test-hsm.ts'
 import { CALLER, HSM, type TestVault, tokenOf } from '../testing/test-vault.ts'
 import { ADMINISTRATOR } from './roles.ts'
@@ -220,5 +221,6 @@ test('a role given in one process is seen by another', async () => {
   const other = await start({ folder: one.folder })
   expect((await other.ask('GET', '/keys', asOther)).status).toBe(403)
   await one.assign('/keys')
+  await caughtUp(other.db)
   expect((await other.ask('GET', '/keys', asOther)).status).toBe(200)
 })

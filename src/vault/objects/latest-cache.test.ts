@@ -26,6 +26,7 @@ function slowReads() {
     },
     reads: () => reads,
     through: (db: Database<unknown>): Database<unknown> => ({
+      engine: db.engine,
       query: db.query,
       all: async (statement, parameters) => {
         reads += 1

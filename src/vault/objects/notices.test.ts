@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { type Database, openSqlite, type Statement } from '../../storage/database.ts'
 import { migrate } from '../../storage/migrations.ts'
+import { openTestDatabase } from '../../storage/testing/test-database.ts'
 import { vaultMigrations } from '../index.ts'
 import { listDueNotices } from './notices.ts'
 import type { Rows } from './store.ts'
@@ -9,12 +10,12 @@ const NOON_MS = Date.UTC(2026, 0, 31, 12)
 const DAY_MS = 86_400_000
 const STEP = 'vault-0007-expiry-events'
 
-function run(db: Database<unknown>, sql: string): Promise<void> {
-  return db.write((tx) => tx.run({ sql, bind: () => [] }, undefined))
+function run(db: Database<unknown>, sql: string, ...values: unknown[]): Promise<void> {
+  return db.write((tx) => tx.run({ sql, bind: () => values }, undefined))
 }
 
 test('versions that end after the last change are told of after an update of the program', async () => {
-  const db = openSqlite<unknown>(':memory:')
+  const db = await openTestDatabase<unknown>(':memory:')
   await migrate(
     db,
     vaultMigrations.filter(({ name }) => name !== STEP),
@@ -34,7 +35,8 @@ test('versions that end after the last change are told of after an update of the
     )
     await run(
       db,
-      `insert into vault_object_version (id, object_id, version, sealed, enabled, expires_at_ms, created_at_ms, updated_at_ms) values (${id}, ${id}, 'a', x'00', 1, ${expiresAtMs}, 0, ${NOON_MS})`,
+      `insert into vault_object_version (id, object_id, version, sealed, enabled, expires_at_ms, created_at_ms, updated_at_ms) values (${id}, ${id}, 'a', ?, 1, ${expiresAtMs}, 0, ${NOON_MS})`,
+      Buffer.of(0),
     )
   }
   await migrate(db, vaultMigrations, NOON_MS)

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
+import { openSqlite } from '../../storage/database.ts'
+import { caughtUp } from '../../storage/testing/test-database.ts'
 import { apiVersions } from '../api-versions.ts'
 import {
   NOON_MS,
@@ -447,6 +449,7 @@ test('a read follows a write at once, also when another process wrote', async ()
   for (let n = 2; n < 20; n++) {
     await first.ask('PUT', '/secrets/n', { body: { value: String(n) } })
     expect((await first.ask('GET', '/secrets/n')).body.value).toBe(String(n))
+    await caughtUp(second.db)
     expect((await second.ask('GET', '/secrets/n')).body.value).toBe(String(n))
   }
 })
@@ -495,7 +498,7 @@ test('a sealed row moved to another name fails to open, and says nothing', async
 })
 
 test('no file of the database and no audit entry ever holds a value', async () => {
-  const made = await start()
+  const made = await start({ openDatabase: async (file) => openSqlite(file) })
   const { ask, folder, audit, bugs } = made
   const value = 'canary-7d1f-hunter2'
   await ask('PUT', '/secrets/n', { body: { value } })

@@ -9,10 +9,11 @@ import { Fault } from '../../base/fault.ts'
 import type { Principal, TokenVerifier } from '../../http/principal.ts'
 import { createHandler } from '../../http/service.ts'
 import type { HsmToken } from '../../pkcs11/index.ts'
-import { type Database, openSqlite, type Statement } from '../../storage/database.ts'
+import type { Database, Statement } from '../../storage/database.ts'
 import { type Migration, migrate } from '../../storage/migrations.ts'
 import { loadRootKey } from '../../storage/root-key-file.ts'
 import { Sealer, sealingMigrations } from '../../storage/sealing.ts'
+import { openTestDatabase } from '../../storage/testing/test-database.ts'
 import {
   openVault,
   type ThrottleLimits,
@@ -175,6 +176,8 @@ export interface TestOptions {
   readonly folder?: string
   readonly cacheBytes?: number
   readonly limits?: ThrottleLimits
+  /** Opens what `file` stands for; without it, the engine that is under test. */
+  readonly openDatabase?: (file: string) => Promise<Database<unknown>>
   readonly hsmToken?: HsmToken
   readonly release?: NonNullable<VaultPorts['release']>
   /** Stands before the vault's database, for example to slow it down. */
@@ -208,7 +211,8 @@ export async function startVault(options: TestOptions = {}): Promise<TestVault> 
   const folder = options.folder ?? mkdtempSync(path.join(os.tmpdir(), 'sluice-vault-'))
   const clock = manualClock(NOON_MS)
   const rootKey = loadRootKey(folder)
-  const db = openSqlite<unknown>(path.join(folder, 'sluice.db'))
+  const open = options.openDatabase ?? ((file: string) => openTestDatabase<unknown>(file))
+  const db = await open(path.join(folder, 'sluice.db'))
   await migrate(db, [...sealingMigrations, ...vaultMigrations, eventTable], 1)
   const sealer = new Sealer(db as never, rootKey, clock.nowMs)
   const first = { ...VAULT, ...options.resource }
