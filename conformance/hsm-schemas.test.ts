@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { Ajv } from 'ajv'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startStorage } from '../src/vault/testing/test-domain.ts'
 import { startHsm } from '../src/vault/testing/test-hsm.ts'
-import type { TestVault } from '../src/vault/testing/test-vault.ts'
+import type { Answer, TestVault } from '../src/vault/testing/test-vault.ts'
+import { startHsms } from '../src/vault/testing/two-hsms.ts'
 import { hsmAnswers } from './schemas/hsm-operations.ts'
 import { expectedAnswers } from './schemas/operations.ts'
 
@@ -19,7 +21,10 @@ afterAll(() => server.close())
 
 /** Sends the operation's request and holds the answer to its schema. */
 async function run(name: string, method: string, target: string, body?: object): Promise<string[]> {
-  const answer = await server.ask(method, target, { version: '7.5', ...(body && { body }) })
+  return errorsOf(name, await server.ask(method, target, { version: '7.5', ...(body && { body }) }))
+}
+
+function errorsOf(name: string, answer: Answer): string[] {
   const expected = hsmAnswers[name]
   if (!expected) throw new Error(`${name} has no schema in conformance/schemas/hsm-operations.ts`)
   if (answer.status !== expected.status) return [`${name}: ${answer.status} ${answer.text}`]
@@ -65,6 +70,68 @@ describe('what a managed HSM alone answers has exactly the documented shape', ()
       ...(await run('RoleAssignments_Get', 'GET', one)),
       ...(await run('RoleAssignments_Delete', 'DELETE', one)),
     ]).toEqual([])
+  })
+
+  test('security domains', async () => {
+    const { askHsm, close, download, holders, upload } = await startHsms()
+    const body = { certificates: holders.map(({ jwk }) => jwk), required: 2 }
+    const begun = await askHsm('POST', '/securitydomain/download', body)
+    const errors = [
+      ...errorsOf('HSMSecurityDomain_Download', begun),
+      ...errorsOf(
+        'HSMSecurityDomain_DownloadPending',
+        await askHsm('GET', '/securitydomain/download/pending'),
+      ),
+      ...errorsOf(
+        'HSMSecurityDomain_TransferKey',
+        await askHsm('GET', '/securitydomain/upload', undefined, 'h2'),
+      ),
+      ...errorsOf(
+        'HSMSecurityDomain_Upload',
+        await upload(await download(), holders.slice(1), 'h2'),
+      ),
+      ...errorsOf(
+        'HSMSecurityDomain_UploadPending',
+        await askHsm('GET', '/securitydomain/upload/pending', undefined, 'h2'),
+      ),
+    ]
+    await close()
+    expect(errors).toEqual([])
+  })
+
+  test('backups and restores, from their begin to their end', async () => {
+    const { askHsm, close, download, ended } = await startHsms()
+    const storage = await startStorage('sas')
+    await download()
+    await askHsm('POST', '/keys/k/create', { kty: 'EC-HSM' })
+    const place = { storageResourceUri: storage.uri, token: storage.token }
+    const errors: string[] = []
+    const finish = async (name: string, status: string, begun: Answer) => {
+      errors.push(...errorsOf(name, begun))
+      const body = await ended(begun)
+      errors.push(...errorsOf(status, { ...begun, status: 200, body }))
+      if (body.status !== 'Succeeded') errors.push(`${name} ended as ${body.status}`)
+      return body
+    }
+    const back = 'FullBackupStatus'
+    await finish('PreFullBackup', back, await askHsm('POST', '/prebackup', place))
+    const made = await finish('FullBackup', back, await askHsm('POST', '/backup', place))
+    const folder = String(made.azureStorageBlobContainerUri).split('/').at(-1)
+    const whole = { sasTokenParameters: place, folderToRestore: folder }
+    const one = { sasTokenParameters: place, folder }
+    const restored = 'RestoreStatus'
+    await finish('PreFullRestoreOperation', restored, await askHsm('PUT', '/prerestore', whole))
+    await finish('FullRestoreOperation', restored, await askHsm('PUT', '/restore', whole))
+    // A key is restored by itself where none of its name is.
+    await askHsm('DELETE', '/keys/k')
+    await askHsm('DELETE', '/deletedkeys/k')
+    await finish(
+      'SelectiveKeyRestoreOperation',
+      restored,
+      await askHsm('PUT', '/keys/k/restore', one),
+    )
+    await Promise.all([close(), storage.close()])
+    expect(errors).toEqual([])
   })
 
   test('every row of the operation table has a schema, here or among the keys of vaults', () => {

@@ -24,7 +24,7 @@ function writerSetup(busyTimeoutMs: number): string {
       where current_setting('synchronous_commit') = 'off'`
 }
 
-/** All writers of one schema take turns: docs/decisions/0070-one-writer-on-postgresql.md. */
+/** All writers of one schema take turns: docs/decisions/0022-one-writer-on-postgresql.md. */
 const TAKE_TURN = 'select pg_advisory_xact_lock(1936749921, hashtext(current_schema()))'
 const BEGIN = `begin; ${TAKE_TURN}; select last_value from sluice_commit; savepoint one`
 
