@@ -42,13 +42,9 @@ export async function startPeer<Ready>(
   script: string,
   args: readonly string[],
 ): Promise<Peer<Ready>> {
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', path.join(here, script), ...args],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  )
+  const child = spawn(process.execPath, [...flagsOf(script), path.join(here, script), ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const next = async (): Promise<string> => {
     const line = await lines.next()
@@ -68,6 +64,12 @@ export async function startPeer<Ready>(
     },
     stop: () => ended(child),
   }
+}
+
+/** Ours runs with what `sluice up --detach` gives the server (bin/sluice.mjs). */
+function flagsOf(script: string): string[] {
+  const quiet = '--disable-warning=ExperimentalWarning'
+  return script === 'peer-sluice.ts' ? [quiet, '--min-semi-space-size=16'] : [quiet]
 }
 
 function ended(child: ChildProcess): Promise<void> {

@@ -16,15 +16,23 @@ import {
 } from './bootstrap.mjs'
 
 const QUIET = '--disable-warning=ExperimentalWarning'
+/**
+ * What a server runs with. V8 leaves its young generation at 2 MiB when little of it survives, and then
+ * collects eight times as often: a sixth of a busy server's time.
+ */
+const SERVER = '--min-semi-space-size=16'
 
 await start(async () => {
   const inClone = isClone()
   if (inClone) ensureDependencies()
   const node = findNode()
+  const flags = process.argv[2] === 'up' ? [QUIET, SERVER] : [QUIET]
   if (node !== process.execPath) {
-    runInPlace(node, [QUIET, fileURLToPath(import.meta.url), ...process.argv.slice(2)])
+    runInPlace(node, [...flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)])
     return
   }
+  // In this process it is too late; a server in the background is a new one.
+  if (flags.includes(SERVER)) process.execArgv.push(SERVER)
   hideExperimentalWarnings()
   const cache = compileCacheFolder()
   if (cache !== undefined) module.enableCompileCache(cache)

@@ -15,7 +15,7 @@ export interface Asked {
   readonly method: string
   readonly path: string
   /** What stood behind the question mark. */
-  readonly query: string
+  readonly query: URLSearchParams
 }
 
 /** A call as it came over the wire. A class, because one is made for every request. */
@@ -33,8 +33,7 @@ export class ArrivedCall implements Call {
   readonly receivedAtMs: number
   readonly stream: Readable
   memo: unknown = undefined
-  readonly #queryText: string
-  #query: URLSearchParams | undefined
+  readonly #asked: Asked
 
   constructor(request: IncomingMessage, asked: Asked, at: Arrival, receivedAtMs: number) {
     this.method = asked.method
@@ -47,12 +46,11 @@ export class ArrivedCall implements Call {
     this.callerAddress = toIpv4(request.socket.remoteAddress ?? '')
     this.receivedAtMs = receivedAtMs
     this.stream = request
-    this.#queryText = asked.query
+    this.#asked = asked
   }
 
   get query(): URLSearchParams {
-    this.#query ??= new URLSearchParams(this.#queryText)
-    return this.#query
+    return this.#asked.query
   }
 
   readBytes(limitBytes = BODY_LIMIT_BYTES): Promise<Buffer> {

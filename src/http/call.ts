@@ -9,6 +9,7 @@ export interface Call<Params = Readonly<Record<string, string | undefined>>> {
   /** The path after the service's own rewriting, without the query. */
   readonly path: string
   readonly params: Params
+  /** Shared by calls that ask alike: never change it. */
   readonly query: URLSearchParams
   readonly headers: IncomingHttpHeaders
   /** The host as the client wrote it, lower case, with its port if it is not 443. */

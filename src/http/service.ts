@@ -27,6 +27,9 @@ export interface Service<Context> {
   answered?(call: Call, operation: Operation<Context> | undefined, reply: Reply): void
 }
 
+const KEPT_QUERIES = 1000
+const KEPT_QUERY_CHARACTERS = 200
+
 export type Handler = (request: IncomingMessage, response: ServerResponse, at: Arrival) => void
 
 /** Makes a service answer requests. `onBug` gets what no fault explains, for the log. */
@@ -36,6 +39,7 @@ export function createHandler<Context>(
   onBug: (error: unknown, call: Call) => void,
 ): Handler {
   const findRoute = createRouter(service.operations)
+  const readQuery = rememberQueries()
   const finish = (asking: Asking<Context>, reply: Reply): void => {
     const { request, response, call, operation } = asking
     service.answered?.(call, operation, reply)
@@ -66,7 +70,7 @@ export function createHandler<Context>(
     )
   }
   return (request, response, at) => {
-    const call = new ArrivedCall(request, toAsked(request, service), at, clock.nowMs())
+    const call = new ArrivedCall(request, toAsked(request, service, readQuery), at, clock.nowMs())
     const cut = (error: unknown) => {
       onBug(error, call)
       response.destroy()
@@ -99,11 +103,29 @@ function reply<Context>(
     : operation.handle(call, context)
 }
 
-function toAsked(request: IncomingMessage, service: Pick<Service<unknown>, 'rewrite'>): Asked {
+/** Clients of one server ask with few queries, most of them an api-version: each is read once. */
+function rememberQueries(): (text: string) => URLSearchParams {
+  const known = new Map<string, URLSearchParams>()
+  return (text) => {
+    let query = known.get(text)
+    if (query === undefined) {
+      query = new URLSearchParams(text)
+      if (known.size >= KEPT_QUERIES) known.clear()
+      if (text.length <= KEPT_QUERY_CHARACTERS) known.set(text, query)
+    }
+    return query
+  }
+}
+
+function toAsked(
+  request: IncomingMessage,
+  service: Pick<Service<unknown>, 'rewrite'>,
+  readQuery: (text: string) => URLSearchParams,
+): Asked {
   const { method = 'GET', url = '/' } = request
   const mark = url.indexOf('?')
   const path = mark < 0 ? url : url.slice(0, mark)
-  const query = mark < 0 ? '' : url.slice(mark + 1)
+  const query = readQuery(mark < 0 ? '' : url.slice(mark + 1))
   const corrected = service.rewrite?.(method, path, request)
   return corrected
     ? { method: corrected.method, path: corrected.path, query }

@@ -34,9 +34,15 @@ export function dispatch(
         : handle(service, clock, onBug)
     handlers.set(name, handler)
   }
+  const arrivals = new WeakMap<FoundService, Arrival>()
   return (request, response, found) => {
     const handler = handlers.get(found.service) ?? handlers.get('front')
-    handler?.(request, response, toArrival(found))
+    let at = arrivals.get(found)
+    if (at === undefined) {
+      at = toArrival(found)
+      arrivals.set(found, at)
+    }
+    handler?.(request, response, at)
   }
 }
 

@@ -58,10 +58,10 @@ export function sealWith(
 
 /** @throws Fault `SealBroken` when key or place is another one, or the bytes were changed */
 export function openWith(key: KeyObject, place: string, sealed: Uint8Array): Buffer {
-  const { iv, text, tag } = partsOf(sealed)
+  const { iv, aad, text, tag } = partsOf(sealed, place)
   try {
     const decipher = createDecipheriv('aes-256-gcm', key, iv)
-    decipher.setAAD(Buffer.from(place))
+    decipher.setAAD(Buffer.from(aad))
     decipher.setAuthTag(tag)
     const opened = decipher.update(text)
     // Checks the tag; GCM has no text left to give.
@@ -72,13 +72,23 @@ export function openWith(key: KeyObject, place: string, sealed: Uint8Array): Buf
   }
 }
 
-/** IV, ciphertext and tag of sealed bytes. @throws Fault `SealBroken` for what never was sealed */
-export function partsOf(sealed: Uint8Array): { iv: Buffer; text: Buffer; tag: Buffer } {
+/** What sealed bytes are made of, with the place they are sealed to. */
+export interface SealedParts {
+  readonly iv: Buffer
+  /** The place. */
+  readonly aad: string
+  readonly text: Buffer
+  readonly tag: Buffer
+}
+
+/** @throws Fault `SealBroken` for what never was sealed */
+export function partsOf(sealed: Uint8Array, place: string): SealedParts {
   const bytes = asBuffer(sealed)
   const tagAt = bytes.length - TAG_BYTES
   if (tagAt < HEADER_BYTES || bytes[0] !== FORMAT) throw sealBroken()
   return {
     iv: bytes.subarray(17, HEADER_BYTES),
+    aad: place,
     text: bytes.subarray(HEADER_BYTES, tagAt),
     tag: bytes.subarray(tagAt),
   }

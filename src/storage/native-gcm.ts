@@ -4,13 +4,16 @@ import type { OpenSsl, Pointer } from './openssl.ts'
 const SET_TAG = 0x11
 /** Longer than any secret's value; longer texts get bytes of their own. */
 const SCRATCH_BYTES = 32 * 1024
+/** Longer than where any object lies; UTF-8 takes three bytes a character at most. */
+const AAD_BYTES = 4096
 
 const unused = new FinalizationRegistry<() => void>((free) => free())
 
 /** What AES-GCM needs to open a text beside its key. */
 export interface GcmParts {
   readonly iv: Uint8Array
-  readonly aad: Uint8Array
+  /** Encoded as UTF-8. */
+  readonly aad: string
   readonly text: Uint8Array
   /** 16 bytes. */
   readonly tag: Uint8Array
@@ -25,6 +28,7 @@ export class NativeGcm {
   readonly #context: Pointer
   readonly #size = new Int32Array(1)
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+  readonly #aad = Buffer.allocUnsafeSlow(AAD_BYTES)
 
   constructor(openSsl: OpenSsl, key: Uint8Array) {
     const context = openSsl.newCipher()
@@ -56,9 +60,12 @@ export class NativeGcm {
     const openSsl = this.#openSsl
     const context = this.#context
     const size = this.#size
+    const fits = aad.length * 3 <= AAD_BYTES
+    const place = fits ? this.#aad : Buffer.from(aad)
+    const placeBytes = fits ? place.write(aad, 0) : place.length
     const isWhole =
       openSsl.decryptInit(context, null, null, null, iv) === 1 &&
-      openSsl.decrypt(context, null, size, aad, aad.length) === 1 &&
+      openSsl.decrypt(context, null, size, place, placeBytes) === 1 &&
       openSsl.decrypt(context, into, size, text, text.length) === 1 &&
       openSsl.control(context, SET_TAG, tag.length, tag) === 1 &&
       openSsl.decryptFinal(context, into, size) === 1

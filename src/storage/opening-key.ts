@@ -23,7 +23,7 @@ export class OpeningKey {
   open(place: string, sealed: Uint8Array): Buffer {
     const native = this.#findNative()
     if (!native) return openWith(this.#key, place, sealed)
-    const opened = native.open({ ...partsOf(sealed), aad: Buffer.from(place) })
+    const opened = native.open(partsOf(sealed, place))
     if (opened === undefined) throw sealBroken()
     return opened
   }
@@ -32,7 +32,7 @@ export class OpeningKey {
   openText(place: string, sealed: Uint8Array): string {
     const native = this.#findNative()
     if (!native) return openWith(this.#key, place, sealed).toString('utf8')
-    const opened = native.openText({ ...partsOf(sealed), aad: Buffer.from(place) })
+    const opened = native.openText(partsOf(sealed, place))
     if (opened === undefined) throw sealBroken()
     return opened
   }

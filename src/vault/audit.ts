@@ -103,7 +103,21 @@ function errorOf(reply: Reply): { code: string; message: string } {
   return { code: String(code), message: String(error['message']) }
 }
 
-function identityOf(principal: Principal): NonNullable<AuditEntry['identity']> {
+type Identity = NonNullable<AuditEntry['identity']>
+
+/** A verified token is remembered, and so is who it stands for. */
+const identities = new WeakMap<Principal, Identity>()
+
+function identityOf(principal: Principal): Identity {
+  let identity = identities.get(principal)
+  if (identity === undefined) {
+    identity = toIdentity(principal)
+    identities.set(principal, identity)
+  }
+  return identity
+}
+
+function toIdentity(principal: Principal): Identity {
   const { objectId, tenantId, appId, name } = principal
   const upn = principal.kind === 'user' ? name : undefined
   if (appId === undefined)
