@@ -113,7 +113,7 @@ class SqliteDatabase implements Database<unknown> {
   #query: Kysely<unknown> | undefined
   readonly #writer: SqliteConnection
   readonly #reader: SqliteConnection
-  readonly #log: number | undefined
+  #log: number | undefined
   readonly #transaction: Transaction<unknown>
   readonly #queue: WriteQueue<Transaction<unknown>>
   #inTransaction = false
@@ -183,7 +183,9 @@ class SqliteDatabase implements Database<unknown> {
     await this.#queue.close()
     if (this.#reader !== this.#writer) this.#reader.close()
     this.#writer.close()
+    // Closed once: the number may be another file's by the second time.
     if (this.#log !== undefined) closeSync(this.#log)
+    this.#log = undefined
   }
 
   /** `data_version` moves only for commits of other connections; the reader never commits. */
