@@ -206,10 +206,10 @@ export function compileCacheFolder() {
 
 /**
  * Runs a command to its end with this process's terminal and ends as it ended: same exit code,
- * same signal. Signals sent to this process reach it.
+ * same signal. Signals sent to this process reach it, and so do descriptors that secrets come through.
  */
 export function runInPlace(program, args, env = process.env) {
-  const child = spawn(program, args, { stdio: 'inherit', env })
+  const child = spawn(program, args, { stdio: descriptorsOf(env), env })
   const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of forwarded) {
     process.on(signal, () => {
@@ -226,6 +226,15 @@ export function runInPlace(program, args, env = process.env) {
     for (const name of forwarded) process.removeAllListeners(name)
     process.kill(process.pid, signal)
   })
+}
+
+/** Those of the terminal, and each that an `SLUICE_…_FD` names. */
+function descriptorsOf(env) {
+  const named = Object.entries(env)
+    .filter(([name]) => /^SLUICE_\w+_FD$/.test(name))
+    .map(([, text]) => (/^\d\d?$/.test(text ?? '') ? Number(text) : 0))
+  const length = Math.max(2, ...named) + 1
+  return Array.from({ length }, (_, fd) => (fd <= 2 || named.includes(fd) ? 'inherit' : 'ignore'))
 }
 
 /** Runs a start-up; a refusal becomes one line on stderr and exit code 1. */

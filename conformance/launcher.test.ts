@@ -12,6 +12,8 @@ import {
 } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { afterAll, expect, test } from 'vitest'
 
@@ -27,11 +29,13 @@ function makeClone(name: string): string {
   cpSync(path.join(root, 'bin'), path.join(clone, 'bin'), { recursive: true })
   writeFileSync(path.join(clone, 'package.json'), '{"type":"module"}')
   writeFileSync(path.join(clone, 'package-lock.json'), '{"packages":{}}')
-  const main = `import { DatabaseSync } from 'node:sqlite'
+  const main = `import { readFileSync } from 'node:fs'
+    import { DatabaseSync } from 'node:sqlite'
     const [verb, value]: string[] = process.argv.slice(2)
     new DatabaseSync(':memory:').close()
     if (verb === 'wait') { setInterval(() => {}, 1000); process.stdout.write('waiting\\n') }
     else if (verb === 'exit') process.exit(Number(value))
+    else if (verb === 'read') process.stdout.write(readFileSync(Number(value), 'utf8'))
     else process.stdout.write(JSON.stringify([process.versions.node, ...process.argv.slice(2)]))`
   writeFileSync(path.join(clone, 'src', 'cli', 'main.ts'), main)
   return clone
@@ -53,6 +57,18 @@ for (const place of (process.env.PATH ?? '').split(path.delimiter)) {
 }
 
 for (const name of ['a Node that is new enough', 'an older Node']) {
+  test(`${name} hands on a descriptor that a secret comes through`, async (context) => {
+    const node = nodes.get(name) ?? context.skip(`there is no older Node on this machine`)
+    const clone = linkedClone(`descriptor-${nodes.size}-${name.length}`)
+    const child = spawn(node, [path.join(clone, 'bin/sluice.mjs'), 'read', '4'], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ignore', 'pipe'],
+      env: { ...process.env, SLUICE_PASSPHRASE_FD: '4' },
+    })
+    const secret = child.stdio[4] as Writable
+    secret.end('a passphrase')
+    expect(await text(child.stdout as Readable)).toBe('a passphrase')
+  })
+
   test(`${name} runs the sources, passes arguments on and prints no warning`, async (context) => {
     const node = nodes.get(name) ?? context.skip(`there is no older Node on this machine`)
     const clone = linkedClone(`args-${nodes.size}-${name.length}`)
