@@ -141,3 +141,21 @@ test('what was read before another process wrote is not kept', async () => {
   await reading
   expect(cache.find('k', 1)).toBeUndefined()
 })
+
+test('once it was full a row is kept when it is read a second time, and those in use stay', async () => {
+  const cache = new LatestCache(100_000)
+  const read = (key: string) => cache.load(key, async () => version(key))
+  const isKept = (key: string) => cache.find(key, 0) !== undefined
+  await read('first')
+  expect(isKept('first')).toBe(true)
+  for (let n = 0; n < 40; n += 1) await read(`fill-${n}`)
+  expect(isKept('fill-20')).toBe(true)
+  for (let n = 0; n < 1000; n += 1) await read(`walk-${n}`)
+  expect(isKept('walk-999')).toBe(false)
+  expect(isKept('fill-20')).toBe(true)
+  await read('walk-7')
+  expect(isKept('walk-7')).toBe(true)
+  cache.clear()
+  await read('anew')
+  expect(isKept('anew')).toBe(true)
+})
